@@ -1,0 +1,24 @@
+//! What things mean: entities, roles, assignments, groups, and the decision over them.
+//!
+//! **Invariant:** nothing here is async, reads a clock, mints an id, or knows of AWS or HTTP. Time and
+//! ids come in as values, so everything here can be tested exactly and in microseconds.
+//!
+//! Reading order: [`id`] and [`text`] are the words, [`entity`], [`role`], [`assignment`],
+//! [`membership`] and [`principal`] the things, [`decision`] the question they answer, and [`change`]
+//! what a write leaves behind (an event and an audit entry).
+
+pub mod assignment;
+pub mod change;
+pub mod decision;
+pub mod document;
+pub mod entity;
+pub mod entity_type;
+pub mod id;
+pub mod lineage;
+pub mod membership;
+pub mod permission;
+pub mod principal;
+pub mod refusal;
+pub mod role;
+pub mod text;
+pub mod time;
