@@ -1,0 +1,299 @@
+//! Every key of every item: the only place where one is spelled.
+//!
+//! A partition key begins with the tenant, and each part of it that comes from outside is written with
+//! its length (`7:default/entity/4:acme`), so that no choice of names can make two keys collide, and a
+//! policy on `dynamodb:LeadingKeys` can fence a tenant in by the prefix `7:default/`.
+//!
+//! **Invariant:** a key cannot be formed without a tenant.
+//!
+//! | item | `pk` (after the tenant) | `sk` |
+//! |---|---|---|
+//! | entity | `entity/<id>` | `entity` |
+//! | entity's name, taken | `entity-name/<type>/<name>` | `guard` |
+//! | role | `roles` | `role/<id>` |
+//! | role's name, taken | `role-name/<name>` | `guard` |
+//! | assignment | `principal/<type>/<id>` | `assignment/<role>/<entity>` |
+//! | where an assignment stands | `assignment/<id>` | `pointer` |
+//! | membership, seen from the member | `principal/<type>/<id>` | `member-of/<group>` |
+//! | membership, seen from the group | `group/<id>` | `member/<type>/<id>` |
+//! | principal's properties | `principal/<type>/<id>` | `profile` |
+//! | principal's epoch | `principal/<type>/<id>` | `epoch` |
+//! | shape of the entity tree, of the group graph | `graph/<name>` | `version` |
+//! | idempotency receipt | `receipt/<type>/<id>/<method>/<route>/<key>` | `receipt` |
+//! | secret that seals cursors | `secret` | `cursor` |
+//! | event (events table) | `event/<event id>` | `event` |
+//! | audit entry on its way (events table) | `audit-outbox/<event id>` | `audit` |
+//!
+//! | index | `…_pk` (after the tenant) | `…_sk` |
+//! |---|---|---|
+//! | `by_kind`, entities | `entities/<type>/<live or archived>/<shard>` | `<created_at>/<id>` |
+//! | `by_kind`, assignments | `assignments/<shard>` | `<created_at>/<id>` |
+//! | `by_relation`, entities | `children/<parent>/<live or archived>` | `<created_at>/<id>` |
+//! | `by_relation`, assignments | `assignments-on/<entity>` | `<created_at>/<id>` |
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::entity::Status;
+use domain::entity_type::TypeName;
+use domain::id::{AssignmentId, EntityId, EventId, PrincipalId, RoleId, TenantId};
+use domain::principal::Principal;
+use domain::text::{EntityName, RoleName};
+use domain::time::Timestamp;
+
+use crate::item::Item;
+use crate::receipt::ReceiptSlot;
+
+/// The index of things by their kind, newest last.
+pub(crate) const BY_KIND: &str = "by_kind";
+/// The index of things by what they belong to, newest last.
+pub(crate) const BY_RELATION: &str = "by_relation";
+
+/// Parts that the listings by time are spread over, so that one tenant can write more than the
+/// 1,000 units a second that one partition of an index takes.
+pub(crate) const LISTING_SHARDS: u8 = 4;
+
+/// What stands for "on no entity in particular" in an assignment's key. No id is empty.
+const EVERYWHERE: &str = "";
+
+/// The primary key of an item.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pk: String,
+    sk: String,
+}
+
+impl Key {
+    /// The two attributes.
+    pub(crate) fn into_item(self) -> Item {
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk)),
+            ("sk".to_owned(), AttributeValue::S(self.sk)),
+        ])
+    }
+}
+
+/// A text with its length in bytes before it.
+fn measured(text: &str) -> String {
+    format!("{}:{text}", text.len())
+}
+
+/// A partition key: the tenant, a literal, and measured parts.
+fn partition(tenant: &TenantId, literal: &str, parts: &[&str]) -> String {
+    let mut key = measured(tenant.as_str());
+    key.push('/');
+    key.push_str(literal);
+    for part in parts {
+        key.push('/');
+        key.push_str(&measured(part));
+    }
+    key
+}
+
+fn key(tenant: &TenantId, literal: &str, parts: &[&str], sk: impl Into<String>) -> Key {
+    Key { pk: partition(tenant, literal, parts), sk: sk.into() }
+}
+
+pub(crate) fn entity(tenant: &TenantId, id: &EntityId) -> Key {
+    key(tenant, "entity", &[id.as_str()], "entity")
+}
+
+pub(crate) fn entity_name(tenant: &TenantId, kind: &TypeName, name: &EntityName) -> Key {
+    key(tenant, "entity-name", &[kind.as_str(), name.as_str()], "guard")
+}
+
+/// The partition of all of a tenant's roles.
+pub(crate) fn roles(tenant: &TenantId) -> String {
+    partition(tenant, "roles", &[])
+}
+
+/// What the sort keys of roles begin with.
+pub(crate) const ROLE_PREFIX: &str = "role/";
+
+pub(crate) fn role(tenant: &TenantId, id: &RoleId) -> Key {
+    key(tenant, "roles", &[], format!("{ROLE_PREFIX}{id}"))
+}
+
+pub(crate) fn role_name(tenant: &TenantId, name: &RoleName) -> Key {
+    key(tenant, "role-name", &[name.as_str()], "guard")
+}
+
+/// The partition of all that is known of a principal.
+pub(crate) fn principal(tenant: &TenantId, principal: &Principal) -> String {
+    partition(tenant, "principal", &[principal.kind.as_str(), principal.id.as_str()])
+}
+
+/// What the sort keys of assignments begin with.
+pub(crate) const ASSIGNMENT_PREFIX: &str = "assignment/";
+/// What the sort keys of memberships begin with, in the member's partition.
+pub(crate) const MEMBER_OF_PREFIX: &str = "member-of/";
+
+pub(crate) fn assignment(
+    tenant: &TenantId,
+    of: &Principal,
+    role: &RoleId,
+    on: Option<&EntityId>,
+) -> Key {
+    let on = on.map_or(EVERYWHERE, EntityId::as_str);
+    let sk = format!("{ASSIGNMENT_PREFIX}{}/{}", measured(role.as_str()), measured(on));
+    Key { pk: principal(tenant, of), sk }
+}
+
+pub(crate) fn assignment_pointer(tenant: &TenantId, id: &AssignmentId) -> Key {
+    key(tenant, "assignment", &[id.as_str()], "pointer")
+}
+
+pub(crate) fn member_of(tenant: &TenantId, member: &Principal, group: &PrincipalId) -> Key {
+    Key {
+        pk: principal(tenant, member),
+        sk: format!("{MEMBER_OF_PREFIX}{}", measured(group.as_str())),
+    }
+}
+
+/// The partition of a group's members.
+pub(crate) fn group(tenant: &TenantId, group: &PrincipalId) -> String {
+    partition(tenant, "group", &[group.as_str()])
+}
+
+pub(crate) fn member(tenant: &TenantId, of: &PrincipalId, member: &Principal) -> Key {
+    let sk = format!("member/{}/{}", measured(member.kind.as_str()), measured(member.id.as_str()));
+    Key { pk: group(tenant, of), sk }
+}
+
+pub(crate) fn profile(tenant: &TenantId, of: &Principal) -> Key {
+    Key { pk: principal(tenant, of), sk: "profile".to_owned() }
+}
+
+pub(crate) fn epoch(tenant: &TenantId, of: &Principal) -> Key {
+    Key { pk: principal(tenant, of), sk: "epoch".to_owned() }
+}
+
+pub(crate) fn graph(tenant: &TenantId, name: &str) -> Key {
+    key(tenant, "graph", &[name], "version")
+}
+
+pub(crate) fn receipt(tenant: &TenantId, slot: &ReceiptSlot) -> Key {
+    let ReceiptSlot { principal, method, route, idempotency_key, .. } = slot;
+    let parts = [principal.kind.as_str(), principal.id.as_str(), method, route, idempotency_key];
+    key(tenant, "receipt", &parts, "receipt")
+}
+
+pub(crate) fn cursor_secret(tenant: &TenantId) -> Key {
+    key(tenant, "secret", &[], "cursor")
+}
+
+/// An item that nobody owns and that need not exist: whether the table answers is all that is asked.
+pub(crate) fn probe() -> Key {
+    Key { pk: format!("{}/probe", measured("system:readyz")), sk: "probe".to_owned() }
+}
+
+pub(crate) fn event(tenant: &TenantId, id: &EventId) -> Key {
+    key(tenant, "event", &[id.as_str()], "event")
+}
+
+pub(crate) fn audit_outbox(tenant: &TenantId, id: &EventId) -> Key {
+    key(tenant, "audit-outbox", &[id.as_str()], "audit")
+}
+
+/// The sort key of a listing by time.
+pub(crate) fn by_time(created_at: Timestamp, id: &str) -> String {
+    format!("{created_at}/{id}")
+}
+
+/// Archived things stand apart, so that a list without them never reads past them.
+fn shelf(archived: bool) -> &'static str {
+    if archived { "archived" } else { "live" }
+}
+
+/// The shard of a listing that an id belongs to (FNV-1a: stable over versions and machines).
+fn shard(id: &str) -> u8 {
+    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    u8::try_from(hash % u64::from(LISTING_SHARDS)).unwrap_or(0)
+}
+
+pub(crate) fn entity_listing(
+    tenant: &TenantId,
+    kind: &TypeName,
+    status: Status,
+    id: &EntityId,
+) -> String {
+    entity_listing_shard(tenant, kind, status == Status::Archived, shard(id.as_str()))
+}
+
+/// Every partition that lists a tenant's entities of a type.
+pub(crate) fn entity_listings(tenant: &TenantId, kind: &TypeName, archived: bool) -> Vec<String> {
+    (0..LISTING_SHARDS).map(|shard| entity_listing_shard(tenant, kind, archived, shard)).collect()
+}
+
+fn entity_listing_shard(tenant: &TenantId, kind: &TypeName, archived: bool, shard: u8) -> String {
+    partition(tenant, "entities", &[kind.as_str(), shelf(archived), &shard.to_string()])
+}
+
+pub(crate) fn children(tenant: &TenantId, parent: &EntityId, archived: bool) -> String {
+    partition(tenant, "children", &[parent.as_str(), shelf(archived)])
+}
+
+pub(crate) fn assignment_listing(tenant: &TenantId, id: &AssignmentId) -> String {
+    partition(tenant, "assignments", &[&shard(id.as_str()).to_string()])
+}
+
+/// Every partition that lists a tenant's assignments.
+pub(crate) fn assignment_listings(tenant: &TenantId) -> Vec<String> {
+    (0..LISTING_SHARDS)
+        .map(|shard| partition(tenant, "assignments", &[&shard.to_string()]))
+        .collect()
+}
+
+pub(crate) fn assignments_on(tenant: &TenantId, entity: Option<&EntityId>) -> String {
+    partition(tenant, "assignments-on", &[entity.map_or(EVERYWHERE, EntityId::as_str)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::principal::PrincipalType;
+
+    fn tenant(text: &str) -> TenantId {
+        TenantId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_key_begins_with_the_tenant_and_its_length() {
+        let id = EntityId::parse("acme").unwrap();
+        assert_eq!(entity(&tenant("default"), &id).pk, "7:default/entity/4:acme");
+    }
+
+    #[test]
+    fn no_choice_of_names_makes_two_keys_collide() {
+        let kind = TypeName::parse("issuer").unwrap();
+        let name = |text: &str| EntityName::parse(text).unwrap();
+        let tricky = ["a", "a/1:b", "1:a", "a/guard", "4:a/guard"];
+        let keys: std::collections::HashSet<_> =
+            tricky.iter().map(|text| entity_name(&tenant("t"), &kind, &name(text))).collect();
+        assert_eq!(keys.len(), tricky.len());
+        // A tenant whose name looks like another's prefix stays apart.
+        let id = EntityId::parse("x").unwrap();
+        assert_ne!(entity(&tenant("1:t"), &id), entity(&tenant("t"), &id));
+    }
+
+    #[test]
+    fn a_global_assignment_has_a_key_of_its_own() {
+        let alice =
+            Principal { kind: PrincipalType::user(), id: PrincipalId::parse("alice").unwrap() };
+        let role = RoleId::parse("r").unwrap();
+        let on = EntityId::parse("e").unwrap();
+        let (global, local) = (
+            assignment(&tenant("t"), &alice, &role, None),
+            assignment(&tenant("t"), &alice, &role, Some(&on)),
+        );
+        assert_eq!(global.sk, "assignment/1:r/0:");
+        assert_ne!(global, local);
+    }
+
+    #[test]
+    fn a_listing_shard_is_the_same_for_ever() {
+        assert_eq!(["acme", "spv-1", "0190b0c5-7e4c-7000-8000-000000000001"].map(shard), [2, 1, 0]);
+    }
+}

@@ -1,0 +1,93 @@
+//! The tables: what is stored where, read how, and written in one transaction.
+//!
+//! **Invariant:** this is the only crate that knows DynamoDB, and [`commit`] the only place in it that
+//! writes what a tenant owns.
+//!
+//! # Access patterns
+//!
+//! Costs are for items up to 1 KiB written and 4 KiB read; `docs/costs.md` has them as measured, of whole
+//! requests. A transactional write costs 2 WCU an item, an index entry 1 WCU more. Reads are strongly
+//! consistent, but for listings through an index, which DynamoDB only gives eventually consistent.
+//!
+//! | pattern | how | cost | saturates at |
+//! |---|---|---|---|
+//! | entity by id | `GetItem` | 1 RCU | 3,000 reads/s of one entity |
+//! | entity's ancestors | one `BatchGetItem` of the hinted line | 1 RCU each | 3,000 reads/s of one root: cached by a later version |
+//! | entities by type, newest first | `by_kind`, 4 shards merged | 0.5 RCU a shard and 8 KiB | 4,000 creations/s of one tenant and type |
+//! | children of an entity | `by_relation` | 0.5 RCU per 8 KiB | 1,000 children/s of one parent |
+//! | create entity | transaction: entity, name, event, audit, receipt | 10 WCU + 1 per index | no shared item |
+//! | move entity | the same and the tree's version | 12 WCU + 2 per index | ~100 moves/s of one tenant: they serialise on the tree's version |
+//! | role by id | `GetItem` | 1 RCU | 3,000 reads/s of one tenant's roles |
+//! | roles of a tenant | `Query` | 1 RCU per 4 KiB | the same partition |
+//! | create or change role | transaction: role, name, event, audit, receipt | 10 WCU | 500 role changes/s of one tenant |
+//! | what is known of a principal | `Query` of its partition | 1 RCU per 4 KiB | 3,000 decisions/s of one principal |
+//! | assignments of all, newest first | `by_kind`, 4 shards merged | 0.5 RCU a shard and 8 KiB | 4,000 assignments/s of one tenant |
+//! | assignments on an entity | `by_relation` | 0.5 RCU per 8 KiB | 1,000 assignments/s on one entity |
+//! | assign, revoke | transaction: assignment, pointer, epoch, event, audit, receipt | 12 WCU + 2 | 250 changes/s of one principal |
+//! | members of a group | `Query` of the group's partition | 1 RCU per 4 KiB | 3,000 reads/s of one group |
+//! | add, remove member | transaction: both ends, epoch, event, audit, receipt | 12 WCU | 250 changes/s of one member |
+//! | inputs of a decision | see [`Store::inputs_read`] | 3 RCU + 1 per role and ancestor | the principal's or the target's partition |
+//! | receipt by key | `GetItem` | 1 RCU | no shared item |
+//! | event, audit entry | rows of the change's transaction | 2 WCU each | no shared item |
+
+mod assignments;
+mod authorization;
+mod commit;
+mod cursor;
+mod entities;
+mod error;
+mod graph;
+mod item;
+mod key;
+mod lineage;
+mod memberships;
+pub mod meter;
+mod outbox;
+mod principals;
+mod read;
+mod receipt;
+mod roles;
+
+use std::sync::Arc;
+
+use domain::id::Ids;
+
+pub use assignments::AssignmentFilter;
+pub use authorization::{HeldAssignment, Inputs};
+pub use commit::{COMMIT_ATTEMPTS_MAX, Intent};
+pub use entities::{EntityFilter, Placed};
+pub use error::{Error, Guard};
+pub use graph::Graph;
+pub use outbox::{AuditRow, EventRow, SCHEMA_VERSION};
+pub use read::Page;
+pub use receipt::{RECEIPT_SECONDS, Receipt, ReceiptSlot};
+
+/// The names of the tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tables {
+    /// Entities, roles, assignments, memberships, guards and receipts.
+    pub core: String,
+    /// The event ledger, which is also the outbox.
+    pub events: String,
+}
+
+/// The tables of a deployment. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: aws_sdk_dynamodb::Client,
+    tables: Arc<Tables>,
+    ids: Ids,
+    secrets: Arc<cursor::Secrets>,
+}
+
+impl Store {
+    /// The store over a client. Event ids and transaction tokens come from `ids`.
+    pub fn new(client: aws_sdk_dynamodb::Client, tables: Tables, ids: Ids) -> Self {
+        Self { client, tables: Arc::new(tables), ids, secrets: Arc::default() }
+    }
+
+    /// Whether the core table answers. 1 RCU.
+    pub async fn ready(&self) -> Result<(), Error> {
+        self.get(key::probe()).await.map(|_| ())
+    }
+}

@@ -1,0 +1,147 @@
+//! The line of ancestors of an entity, read from the hint beside it and verified link by link.
+//!
+//! A parent pointer lives in one item only, so moving a subtree writes one item; the hints below it go
+//! stale. A stale hint costs another round trip where the line left it, never a wrong answer.
+
+use std::collections::{HashMap, HashSet};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::entity::Entity;
+use domain::id::{EntityId, TenantId};
+use domain::lineage::{LINEAGE_DEPTH_MAX, Lineage};
+use futures::future::try_join_all;
+
+use crate::entities::{Placed, placed};
+use crate::error::Error;
+use crate::item::Item;
+use crate::key::{self, Key};
+use crate::{EntityFilter, Store};
+
+/// Most children that are looked at, level by level, to learn how deep a subtree is.
+const SUBTREE_ENTITIES_MAX: usize = 1_000;
+
+/// A line under verification.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    verified: Vec<EntityId>,
+    /// The parent pointer of the last verified entity.
+    next: Option<EntityId>,
+    nodes: HashMap<EntityId, Placed>,
+    hinted: Vec<EntityId>,
+}
+
+impl Walk {
+    /// Begins above an entity.
+    pub(crate) fn above(start: &Placed) -> Self {
+        Self {
+            verified: Vec::new(),
+            next: start.entity.parent_id.clone(),
+            nodes: HashMap::new(),
+            hinted: start.hint.ancestors().to_vec(),
+        }
+    }
+
+    /// The keys to read next; none when the line is verified to its root.
+    pub(crate) fn wanted(&self, tenant: &TenantId) -> Vec<Key> {
+        let Some(next) = &self.next else { return Vec::new() };
+        let ids: HashSet<&EntityId> = std::iter::once(next)
+            .chain(&self.hinted)
+            .filter(|id| !self.nodes.contains_key(*id))
+            .collect();
+        ids.into_iter().map(|id| key::entity(tenant, id)).collect()
+    }
+
+    /// Takes what was read and walks on as far as it goes.
+    pub(crate) fn advance(&mut self, read: impl IntoIterator<Item = Placed>) {
+        self.nodes.extend(read.into_iter().map(|node| (node.entity.id.clone(), node)));
+        let mut off_the_hint = None;
+        while let Some(next) = &self.next {
+            let Some(node) = self.nodes.get(next) else { break };
+            // A line that is too long or closes on itself cannot be made through the API; cut short, it
+            // grants less, never more.
+            if self.verified.len() + 1 >= LINEAGE_DEPTH_MAX || self.verified.contains(next) {
+                self.next = None;
+                return;
+            }
+            off_the_hint = Some(node.hint.ancestors().to_vec());
+            self.verified.push(next.clone());
+            self.next = node.entity.parent_id.clone();
+        }
+        match off_the_hint {
+            Some(hint) => self.hinted = hint,
+            // The parent that a pointer names is not there. Entities are never deleted, so this is a
+            // damaged table; the line ends here.
+            None => self.next = None,
+        }
+    }
+
+    pub(crate) fn into_lineage(self) -> Lineage {
+        Lineage::new(self.verified)
+    }
+}
+
+/// The entity of an item that is one.
+pub(crate) fn node(item: Item) -> Option<Result<Placed, Error>> {
+    (item.get("sk") == Some(&AttributeValue::S("entity".to_owned()))).then(|| placed(item))
+}
+
+impl Store {
+    /// The verified line above an entity. 1 RCU for each ancestor and 4 KiB of it; one round trip while
+    /// the hint holds.
+    pub async fn lineage_read(&self, tenant: &TenantId, start: &Placed) -> Result<Lineage, Error> {
+        let mut walk = Walk::above(start);
+        loop {
+            let wanted = walk.wanted(tenant);
+            if wanted.is_empty() {
+                return Ok(walk.into_lineage());
+            }
+            let read = self.batch_get(&wanted).await?;
+            walk.advance(read.into_iter().filter_map(node).collect::<Result<Vec<_>, _>>()?);
+        }
+    }
+
+    /// How many levels stand below and with an entity, counted no further than `levels_max`; `None` when
+    /// the subtree is too wide to say.
+    pub async fn subtree_height(
+        &self,
+        tenant: &TenantId,
+        root: &EntityId,
+        levels_max: usize,
+    ) -> Result<Option<usize>, Error> {
+        let mut level = vec![root.clone()];
+        let mut looked_at = 0;
+        for height in 1..levels_max {
+            let below =
+                try_join_all(level.iter().map(|parent| self.children_read(tenant, parent))).await?;
+            level = below.into_iter().flatten().map(|child| child.id).collect();
+            looked_at += level.len();
+            if level.is_empty() {
+                return Ok(Some(height));
+            }
+            if looked_at > SUBTREE_ENTITIES_MAX {
+                return Ok(None);
+            }
+        }
+        Ok(Some(levels_max))
+    }
+
+    /// The children of an entity, archived ones too, up to one more than is ever looked at.
+    async fn children_read(
+        &self,
+        tenant: &TenantId,
+        parent: &EntityId,
+    ) -> Result<Vec<Entity>, Error> {
+        let shelf = |status| EntityFilter {
+            parent_id: Some(parent.clone()),
+            status,
+            ..EntityFilter::default()
+        };
+        let (live, archived) = (shelf(None), shelf(Some(domain::entity::Status::Archived)));
+        let (mut children, archived) = tokio::try_join!(
+            self.entity_list(tenant, &live, None, SUBTREE_ENTITIES_MAX + 1),
+            self.entity_list(tenant, &archived, None, SUBTREE_ENTITIES_MAX + 1),
+        )?;
+        children.items.extend(archived.items);
+        Ok(children.items)
+    }
+}
