@@ -1,0 +1,57 @@
+//! The HTTP shell: what every endpoint shares, so that a handler is left with read, decide, commit.
+//!
+//! **Invariant:** this is the only crate that knows status codes, logs and metrics; and a handler that
+//! takes [`Caller`] or [`Mutation`] cannot run for someone who was not authenticated.
+
+mod answer;
+mod app;
+mod body;
+mod caller;
+pub mod health;
+mod idempotency;
+mod logging;
+mod metrics;
+mod mutation;
+mod observe;
+mod openapi;
+mod page;
+mod path;
+mod problem;
+mod routes;
+
+pub use answer::Answer;
+pub use app::{App, Config, ConfigError};
+pub use body::{Faulty, Fields, boolean, text};
+pub use caller::Caller;
+pub use logging::{log_level_from_env, log_to_stdout};
+pub use mutation::Mutation;
+pub use observe::{RequestIds, UsageOf};
+pub use openapi::{Operation, document};
+pub use page::{Listing, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
+pub use path::PathParameters;
+pub use problem::{Fault, Problem};
+pub use routes::{Endpoint, Routes, ask, delete, get, patch, post, put};
+
+/// Largest request body, in bytes.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Serves a function's router on Lambda, until Lambda stops the process.
+pub async fn serve(router: axum::Router) -> Result<(), lambda_http::Error> {
+    lambda_http::run_concurrent(lambda_http::service_fn(move |request| {
+        invoke(router.clone(), request)
+    }))
+    .await
+}
+
+/// One invocation: a request as Lambda has it, an answer as Lambda wants it.
+pub async fn invoke(
+    router: axum::Router,
+    request: lambda_http::Request,
+) -> Result<http::Response<lambda_http::Body>, lambda_http::Error> {
+    let response = tower::ServiceExt::oneshot(router, request).await?;
+    let (parts, body) = response.into_parts();
+    let bytes = http_body_util::BodyExt::collect(body).await?.to_bytes();
+    // Every body is JSON, which is text; binary would be sent in base64.
+    let body = String::from_utf8(bytes.into()).map(lambda_http::Body::from)?;
+    Ok(http::Response::from_parts(parts, body))
+}

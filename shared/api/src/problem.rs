@@ -1,0 +1,198 @@
+//! Refusals and failures as `application/problem+json` (RFC 9457).
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use domain::refusal::Refusal;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use serde_json::json;
+use store::Guard;
+
+/// What was wrong with one part of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// Where, as a JSON pointer into the body, or the name of a parameter.
+    pub pointer: String,
+    /// What.
+    pub detail: String,
+}
+
+/// An answer that is not the one asked for.
+///
+/// Turned into a response it is only carried along; the outermost layer writes the body, because it
+/// knows the request's path and trace.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The status.
+    pub status: StatusCode,
+    /// A stable name for programs.
+    pub code: &'static str,
+    /// A sentence for people.
+    pub detail: String,
+    /// Everything that was wrong with the body, where that is the reason.
+    pub errors: Vec<Fault>,
+    /// When to try again, in seconds.
+    pub retry_after: Option<u32>,
+    /// What the server alone should know; logged once, never sent.
+    pub cause: Option<String>,
+    /// Whether someone else's write came between read and write, so that trying again makes sense.
+    pub lost_race: bool,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            cause: None,
+            lost_race: false,
+        }
+    }
+
+    /// 400: the request cannot be understood.
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", detail)
+    }
+
+    /// 400: values are missing or wrong; all of them at once.
+    pub fn invalid(errors: Vec<Fault>) -> Self {
+        let detail = match errors.as_slice() {
+            [only] => format!("`{}` {}", only.pointer, only.detail),
+            several => format!("{} values are missing or wrong; see `errors`", several.len()),
+        };
+        Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "invalid", detail) }
+    }
+
+    /// 400: one value is wrong.
+    pub fn invalid_at(pointer: impl Into<String>, refusal: &Refusal) -> Self {
+        Self::invalid(vec![Fault { pointer: pointer.into(), detail: refusal.reason().to_owned() }])
+    }
+
+    /// 401: nobody was authenticated.
+    pub fn unauthenticated() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            "the request names no authenticated caller",
+        )
+    }
+
+    /// 404.
+    pub fn not_found(what: &str, id: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what} `{id}`"))
+    }
+
+    /// 404: no endpoint has this path.
+    pub fn no_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "no endpoint has this path")
+    }
+
+    /// 405.
+    pub fn method_not_allowed() -> Self {
+        let detail = "this path has other methods; see the `Allow` header";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    }
+
+    /// 409, under a stable code.
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 412: the version in `If-Match` is not the current one.
+    pub fn stale(current: u64) -> Self {
+        let detail =
+            format!("the current version is {current}; read it again and repeat the change");
+        Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail)
+    }
+
+    /// 413.
+    pub fn too_large() -> Self {
+        let detail = format!("the body is larger than {} bytes", crate::BODY_BYTES_MAX);
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    }
+
+    /// 500: a defect of ours.
+    pub fn defect(cause: impl Into<String>) -> Self {
+        let detail = "something went wrong on our side; the trace identifies it";
+        Self {
+            cause: Some(cause.into()),
+            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "defect", detail)
+        }
+    }
+
+    /// 503: try again later.
+    pub fn unavailable(cause: impl Into<String>) -> Self {
+        let detail =
+            "the service cannot answer just now; repeat the request, with the same idempotency key";
+        Self {
+            cause: Some(cause.into()),
+            retry_after: Some(1),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+        }
+    }
+
+    /// The body, once the request's path and trace are known.
+    pub(crate) fn write(&self, instance: &str, trace_id: &str) -> Vec<u8> {
+        let mut body = json!({
+            "type": format!("urn:epr:problem:{}", self.code),
+            "title": self.status.canonical_reason().unwrap_or("Problem"),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "instance": instance,
+            "code": self.code,
+            "trace_id": trace_id,
+        });
+        if let (Some(members), false) = (body.as_object_mut(), self.errors.is_empty()) {
+            members.insert("errors".to_owned(), json!(self.errors));
+        }
+        body.to_string().into_bytes()
+    }
+}
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Self {
+        let cause = error.to_string();
+        match error {
+            store::Error::Conflict(Guard::Version | Guard::Graph) => Self {
+                lost_race: true,
+                ..Self::conflict(
+                    "conflict",
+                    "others keep changing the same thing; read it again and repeat the change",
+                )
+            },
+            store::Error::Conflict(Guard::Receipt) => Self::conflict(
+                "idempotency_key_in_use",
+                "a request with this idempotency key was just answered",
+            ),
+            store::Error::Conflict(Guard::Id | Guard::Name | Guard::Tuple) => {
+                Self::conflict("exists", "it exists already")
+            }
+            store::Error::Conflict(Guard::Event) | store::Error::Defect(_) => Self::defect(cause),
+            store::Error::Busy(_) | store::Error::Unavailable(_) => Self::unavailable(cause),
+            store::Error::Cursor => {
+                let refusal = Refusal::new("is not a cursor that was issued for this list");
+                Self::invalid_at("cursor", &refusal)
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}

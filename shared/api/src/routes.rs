@@ -1,0 +1,137 @@
+//! A function's endpoints: one list from which its router and its part of the OpenAPI document are made.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, MethodRouter};
+use http::Method;
+
+use crate::app::App;
+use crate::idempotency::idempotent;
+use crate::observe::observe;
+use crate::openapi::Operation;
+use crate::problem::Problem;
+
+/// An endpoint: method, path, handler, and its description.
+pub struct Endpoint {
+    /// The method.
+    pub method: Method,
+    /// The path, with parameters in braces.
+    pub path: &'static str,
+    /// Its description. Made only when the document is, so a function's start does not pay for it.
+    pub operation: fn() -> Operation,
+    mutates: bool,
+    handler: MethodRouter<App>,
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+impl Endpoint {
+    /// Whether it may change something, and so takes an idempotency key.
+    pub fn mutates(&self) -> bool {
+        self.mutates
+    }
+}
+
+/// An endpoint that reads.
+pub fn get<H: Handler<T, App>, T: 'static>(
+    path: &'static str,
+    handler: H,
+    operation: fn() -> Operation,
+) -> Endpoint {
+    endpoint(Method::GET, MethodFilter::GET, path, handler, operation, false)
+}
+
+/// An endpoint that asks a question too long for a query.
+pub fn ask<H: Handler<T, App>, T: 'static>(
+    path: &'static str,
+    handler: H,
+    operation: fn() -> Operation,
+) -> Endpoint {
+    endpoint(Method::POST, MethodFilter::POST, path, handler, operation, false)
+}
+
+/// An endpoint that changes something by `POST`.
+pub fn post<H: Handler<T, App>, T: 'static>(
+    path: &'static str,
+    handler: H,
+    operation: fn() -> Operation,
+) -> Endpoint {
+    endpoint(Method::POST, MethodFilter::POST, path, handler, operation, true)
+}
+
+/// An endpoint that changes something by `PUT`.
+pub fn put<H: Handler<T, App>, T: 'static>(
+    path: &'static str,
+    handler: H,
+    operation: fn() -> Operation,
+) -> Endpoint {
+    endpoint(Method::PUT, MethodFilter::PUT, path, handler, operation, true)
+}
+
+/// An endpoint that changes something by `PATCH`.
+pub fn patch<H: Handler<T, App>, T: 'static>(
+    path: &'static str,
+    handler: H,
+    operation: fn() -> Operation,
+) -> Endpoint {
+    endpoint(Method::PATCH, MethodFilter::PATCH, path, handler, operation, true)
+}
+
+/// An endpoint that changes something by `DELETE`.
+pub fn delete<H: Handler<T, App>, T: 'static>(
+    path: &'static str,
+    handler: H,
+    operation: fn() -> Operation,
+) -> Endpoint {
+    endpoint(Method::DELETE, MethodFilter::DELETE, path, handler, operation, true)
+}
+
+fn endpoint<H: Handler<T, App>, T: 'static>(
+    method: Method,
+    filter: MethodFilter,
+    path: &'static str,
+    handler: H,
+    operation: fn() -> Operation,
+    mutates: bool,
+) -> Endpoint {
+    Endpoint { method, path, operation, mutates, handler: axum::routing::on(filter, handler) }
+}
+
+/// The endpoints of a function.
+#[derive(Debug)]
+pub struct Routes {
+    /// The function's name, which is its folder's.
+    pub function: &'static str,
+    /// The endpoints.
+    pub endpoints: Vec<Endpoint>,
+}
+
+impl Routes {
+    /// The router: every endpoint, refusals for every other path and method, and the layers around all.
+    pub fn router(self, app: &App) -> Router {
+        let mut by_path: BTreeMap<&'static str, MethodRouter<App>> = BTreeMap::new();
+        for Endpoint { path, mutates, handler, .. } in self.endpoints {
+            let handler = if mutates {
+                handler.layer(from_fn_with_state(app.clone(), idempotent))
+            } else {
+                handler
+            };
+            let methods = by_path.remove(path).unwrap_or_default();
+            by_path.insert(path, methods.merge(handler));
+        }
+        by_path
+            .into_iter()
+            .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+            .fallback(|| async { Problem::no_route() })
+            .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+            .layer(from_fn_with_state((self.function, app.clone()), observe))
+            .with_state(app.clone())
+    }
+}
