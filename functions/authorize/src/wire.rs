@@ -1,0 +1,151 @@
+//! What is sent and received.
+
+use domain::decision::{Decision, Held};
+use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId};
+use domain::principal::PrincipalType;
+use domain::text::RoleName;
+use domain::time::Timestamp;
+use serde::Serialize;
+use store::Inputs;
+use utoipa::ToSchema;
+
+/// A question. Unknown fields are ignored.
+#[derive(Debug, ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes what `authorize` reads; serde would stop at the first fault"
+)]
+pub struct AuthorizeRequest {
+    /// Who wants to act.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
+    user_id: String,
+    /// The type of `user_id`; `user` when absent.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,64}$")]
+    principal_type: Option<String>,
+    /// What it wants to do; compared to the letter.
+    #[schema(min_length = 1, max_length = 255)]
+    action: String,
+    /// The entity it wants to act on.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
+    resource_id: String,
+    /// Whether to say why.
+    explain: Option<bool>,
+}
+
+/// An answer.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes the answer, which is written without a copy")]
+pub struct AuthorizeAnswer {
+    /// Whether the principal may.
+    authorized: bool,
+    /// Why, where that was asked for.
+    #[schema(nullable = false)]
+    decision: Option<Explanation>,
+}
+
+/// Why the answer is what it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Explanation {
+    /// `allow` or `deny`.
+    pub outcome: &'static str,
+    /// Why not: `no_assignment`, `action_not_granted`, `out_of_scope_type`, `outside_hierarchy`,
+    /// `not_yet_effective`, `expired` or `unknown_principal`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reason: Option<&'static str>,
+    /// The same for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub detail: Option<&'static str>,
+    /// The assignment that allows, or the one that came nearest to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub assignment: Option<Deciding>,
+    /// The permission that allows, as the role spells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub permission: Option<String>,
+    /// The way from the resource up to the entity that the assignment is on; empty for a global one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<String>)]
+    pub path: Option<Vec<EntityId>>,
+}
+
+/// An assignment as far as it matters for a decision.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Deciding {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub assignment_id: AssignmentId,
+    /// Who holds it: the principal, a group, or `*`.
+    #[schema(value_type = String)]
+    pub principal_id: PrincipalId,
+    /// The type of who holds it.
+    #[schema(value_type = String)]
+    pub principal_type: PrincipalType,
+    /// The groups between the principal and the holder.
+    #[schema(value_type = Vec<String>)]
+    pub groups: Vec<PrincipalId>,
+    /// The role.
+    #[schema(value_type = String)]
+    pub role_id: RoleId,
+    /// The role's name.
+    #[schema(value_type = String)]
+    pub role_name: RoleName,
+    /// Where; `null` for everywhere.
+    #[schema(value_type = Option<String>)]
+    pub entity_id: Option<EntityId>,
+    /// From when on it counts.
+    #[schema(value_type = String, format = DateTime)]
+    pub effective_at: Timestamp,
+    /// From when on it no longer counts.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Explanation {
+    /// The explanation of a decision.
+    pub fn of(decision: &Decision<'_>, inputs: &Inputs) -> Self {
+        match decision {
+            Decision::Allow { by, permission, steps } => Self {
+                outcome: "allow",
+                reason: None,
+                detail: None,
+                assignment: Some(Deciding::of(by)),
+                permission: Some((*permission).to_owned()),
+                path: Some(steps.map_or_else(Vec::new, |steps| path_up(inputs, steps))),
+            },
+            Decision::Deny { reason, nearest } => Self {
+                outcome: "deny",
+                reason: Some(reason.code()),
+                detail: Some(reason.sentence()),
+                assignment: nearest.as_ref().map(Deciding::of),
+                permission: None,
+                path: None,
+            },
+        }
+    }
+}
+
+impl Deciding {
+    fn of(held: &Held<'_>) -> Self {
+        let assignment = held.assignment.clone();
+        Self {
+            assignment_id: assignment.id,
+            principal_id: assignment.principal.id,
+            principal_type: assignment.principal.kind,
+            groups: held.groups.to_vec(),
+            role_id: assignment.role_id,
+            role_name: held.role.name.clone(),
+            entity_id: assignment.entity_id,
+            effective_at: assignment.effective_at,
+            expires_at: assignment.expires_at,
+        }
+    }
+}
+
+/// The target and so many of its ancestors.
+fn path_up(inputs: &Inputs, steps: usize) -> Vec<EntityId> {
+    let target = inputs.target();
+    std::iter::once(target.id).chain(target.ancestors).take(steps + 1).cloned().collect()
+}

@@ -1,0 +1,116 @@
+//! What is sent and received.
+
+use domain::entity_type::TypeName;
+use domain::id::{RoleId, TenantId};
+use domain::role::Role;
+use domain::text::{Description, RoleName};
+use domain::time::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A role.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Role)]
+pub struct RoleBody {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: RoleId,
+    /// Whose it is.
+    #[schema(value_type = String)]
+    pub tenant_id: TenantId,
+    /// Its name, unique within the tenant.
+    #[schema(value_type = String, min_length = 3, max_length = 120)]
+    pub name: RoleName,
+    /// What it is for.
+    #[schema(value_type = Option<String>, max_length = 512)]
+    pub description: Option<Description>,
+    /// What it grants, in ascending order.
+    pub permissions: Vec<String>,
+    /// The types of entity it governs; empty for all.
+    #[schema(value_type = Vec<String>)]
+    pub scope_types: Vec<TypeName>,
+    /// Whether it is built in.
+    pub is_system: bool,
+    /// Counts the changes, from 1.
+    #[schema(minimum = 1)]
+    pub version: u64,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it last changed.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+}
+
+impl RoleBody {
+    /// The body of a role.
+    pub fn of(role: &Role) -> Self {
+        let Role {
+            id,
+            tenant_id,
+            name,
+            description,
+            scope_types,
+            is_system,
+            version,
+            created_at,
+            updated_at,
+            ..
+        } = role.clone();
+        let permissions = role.permissions.iter().map(str::to_owned).collect();
+        Self {
+            id,
+            tenant_id,
+            name,
+            description,
+            permissions,
+            scope_types,
+            is_system,
+            version,
+            created_at,
+            updated_at,
+        }
+    }
+}
+
+/// A new role. Unknown fields are ignored.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes what `draft` reads; serde would stop at the first fault")]
+pub struct RoleCreate {
+    /// Its id; a UUIDv7 when absent. Must not begin with `system:`.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
+    id: Option<String>,
+    /// Its name, unique within the tenant.
+    #[schema(min_length = 3, max_length = 120)]
+    name: String,
+    /// What it is for.
+    #[schema(max_length = 512)]
+    description: Option<String>,
+    /// Exact actions, such as `document:upload`; repeats are dropped. Wildcards are refused.
+    #[schema(max_items = 500)]
+    permissions: Option<Vec<String>>,
+    /// The types of entity it governs; empty or absent for all.
+    #[schema(max_items = 100)]
+    scope_types: Option<Vec<String>>,
+}
+
+/// Changes of a role: what is absent stays. Unknown fields are refused.
+#[derive(Debug, ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes what `patch_of` reads; serde would stop at the first fault"
+)]
+pub struct RoleUpdate {
+    /// A new name.
+    #[schema(min_length = 3, max_length = 120, nullable = false)]
+    name: Option<String>,
+    /// A new description; `null` for none.
+    #[schema(max_length = 512)]
+    description: Option<String>,
+    /// New permissions, in place of all the old ones.
+    #[schema(max_items = 500)]
+    permissions: Option<Vec<String>>,
+    /// New scope types, in place of all the old ones.
+    #[schema(max_items = 100)]
+    scope_types: Option<Vec<String>>,
+}
