@@ -1,0 +1,76 @@
+//! Where the engine keeps its data, and what must be so before it may.
+
+use super::{EmbeddedError, engine};
+use dynoxide::Database;
+use rusqlite::Connection;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+
+const DATABASE_FILE: &str = "epr.db";
+const LOCK_FILE: &str = "lock";
+
+/// The engine numbers each stream record one past the highest number so far, and looks for that
+/// without an index: every write would read all stream records there are.
+const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS _stream_records_by_number
+    ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
+
+/// A folder that no other server uses while this lives.
+#[derive(Debug)]
+pub(super) struct DataFolder {
+    pub(super) path: PathBuf,
+    _lock: File,
+}
+
+impl DataFolder {
+    pub(super) fn hold(path: &Path) -> Result<Self, EmbeddedError> {
+        let unusable = |source| EmbeddedError::Folder { folder: path.to_owned(), source };
+        fs::create_dir_all(path).map_err(unusable)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join(LOCK_FILE))
+            .map_err(unusable)?;
+        // The operating system drops the lock with the process, however that ends, so a crash
+        // leaves nothing to clean up.
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(EmbeddedError::InUse { folder: path.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(unusable(source)),
+        }
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
+        self.path.join(DATABASE_FILE)
+    }
+}
+
+/// A database in memory, shared by name so that it can be given its index.
+pub(super) fn memory() -> Result<Database, EmbeddedError> {
+    let name = format!("file:{}?mode=memory&cache=shared", Uuid::new_v4());
+    let database = Database::new(&name).map_err(engine("open in memory"))?;
+    index(Path::new(&name))?;
+    Ok(database)
+}
+
+/// The database in `file`, made if it is missing.
+pub(super) fn file(file: &Path) -> Result<Database, EmbeddedError> {
+    let database =
+        Database::new(&file.to_string_lossy()).map_err(engine("open its file `epr.db`"))?;
+    index(file)?;
+    // The engine opens SQLite at `synchronous = FULL`, one fsync for each commit. This pair is its
+    // only way to `NORMAL`: with the write-ahead log that survives `kill -9` and is many times
+    // faster, while a power cut may lose the last moments before it, never consistency.
+    database
+        .enable_bulk_loading()
+        .and_then(|()| database.disable_bulk_loading())
+        .map_err(engine("choose how it writes to disk"))?;
+    Ok(database)
+}
+
+fn index(location: &Path) -> Result<(), EmbeddedError> {
+    Connection::open(location)
+        .and_then(|connection| connection.execute_batch(STREAM_INDEX))
+        .map_err(|source| EmbeddedError::Storage { task: "index its streams", source })
+}

@@ -1,0 +1,167 @@
+//! The gateway on a socket of this machine.
+
+use crate::gateway::Gateway;
+use axum::extract::{ConnectInfo, Request};
+use axum::handler::HandlerWithoutStateExt;
+use axum::serve::ListenerExt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// How long requests under way may still take once the server is told to stop.
+const SHUTDOWN_SECONDS_MAX: u64 = 5;
+
+/// Serves HTTP/1.1 until `shutdown`, then takes no new requests and lets those under way finish,
+/// for at most five seconds.
+///
+/// An open gateway ([`Gateway::is_open`]) is served on loopback only.
+pub async fn serve(
+    listener: TcpListener,
+    gateway: Arc<Gateway>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    if gateway.is_open() {
+        loopback_only(listener.local_addr()?)?;
+    }
+    let (stopping, stopped) = oneshot::channel::<()>();
+    // Answers are small and whole, so waiting to fill a packet would only delay them. A socket that
+    // refuses the option still serves.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let answer = async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
+        gateway.call(request, Some(peer)).await
+    };
+    let serving = axum::serve(listener, answer.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(async move {
+            shutdown.await;
+            drop(stopping);
+        });
+    tokio::select! {
+        served = serving => served,
+        () = overdue(stopped) => Ok(()),
+    }
+}
+
+/// Refuses an address that other machines can reach: whoever connects is let in as `local`.
+pub fn loopback_only(address: SocketAddr) -> io::Result<()> {
+    if address.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        format!(
+            "authorization is off, so `{address}` would be open to everyone who can reach it: \
+             listen on 127.0.0.1 or [::1], or turn authorization on"
+        ),
+    ))
+}
+
+async fn overdue(stopped: oneshot::Receiver<()>) {
+    // The sender is dropped, never used: either way the server was told to stop.
+    let _told = stopped.await;
+    tokio::time::sleep(Duration::from_secs(SHUTDOWN_SECONDS_MAX)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorizer::Authorizer;
+    use crate::example::template;
+    use axum::Router;
+    use axum::routing::get;
+    use std::collections::HashMap;
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use tokio::sync::Notify;
+    use tokio::task::{JoinHandle, spawn, spawn_blocking};
+
+    /// A server with one slow route, and what tells when that is under way.
+    struct Running {
+        address: SocketAddr,
+        started: Arc<Notify>,
+        stop: oneshot::Sender<()>,
+        served: JoinHandle<io::Result<()>>,
+    }
+
+    async fn running() -> Running {
+        let started = Arc::new(Notify::new());
+        let notify = Arc::clone(&started);
+        let slow = get(async move || {
+            notify.notify_one();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            "slow"
+        });
+        let function = Router::new()
+            .route("/healthz", get(async || "well"))
+            .route("/api/v1/entities/search", slow);
+        let functions = HashMap::from([("entities".to_owned(), function)]);
+        let gateway = Gateway::new(&template(), functions, Authorizer::off()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let served = spawn(serve(listener, Arc::new(gateway), async { stopped.await.unwrap() }));
+        Running { address, started, stop, served }
+    }
+
+    fn request(stream: &mut TcpStream, path: &str) -> String {
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        let mut byte = [0];
+        // Bodies here are four bytes long.
+        while !answer.windows(4).rev().skip(4).any(|end| end == b"\r\n\r\n") {
+            assert_eq!(stream.read(&mut byte).unwrap(), 1, "closed after {answer:?}");
+            answer.extend(byte);
+        }
+        String::from_utf8(answer).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_for_the_next_request() {
+        let running = running().await;
+        let client = spawn_blocking(move || {
+            let mut stream = TcpStream::connect(running.address).unwrap();
+            for _ in 0..3 {
+                let answer = request(&mut stream, "/healthz");
+                assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+                assert!(answer.ends_with("well"), "{answer}");
+            }
+        });
+        client.await.unwrap();
+        running.stop.send(()).unwrap();
+        running.served.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_request_under_way_is_answered_before_the_server_ends() {
+        let running = running().await;
+        let address = running.address;
+        let client = spawn_blocking(move || {
+            request(&mut TcpStream::connect(address).unwrap(), "/api/v1/entities/search")
+        });
+        running.started.notified().await;
+        running.stop.send(()).unwrap();
+        running.served.await.unwrap().unwrap();
+        assert!(client.await.unwrap().ends_with("slow"));
+        let refused = spawn_blocking(move || TcpStream::connect(address)).await.unwrap();
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn an_open_gateway_is_served_on_loopback_only() {
+        let functions = HashMap::from([("entities".to_owned(), Router::new())]);
+        let gateway = Gateway::new(&template(), functions, Authorizer::off()).unwrap();
+        let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+        let refused = serve(listener, Arc::new(gateway), std::future::pending()).await.unwrap_err();
+        let message = refused.to_string();
+        assert!(message.starts_with("authorization is off, so `0.0.0.0:"), "{message}");
+        for address in ["127.0.0.1:80", "127.8.8.8:80", "[::1]:80"] {
+            loopback_only(address.parse().unwrap()).unwrap();
+        }
+        for address in ["0.0.0.0:80", "192.168.0.2:80", "[::]:80"] {
+            loopback_only(address.parse().unwrap()).unwrap_err();
+        }
+    }
+}
