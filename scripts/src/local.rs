@@ -1,0 +1,118 @@
+//! `epr local`: the whole system on one port of this machine.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use local::server;
+use local::system::{Surroundings, System};
+use tokio::net::TcpListener;
+
+/// How often expired receipts are deleted, in seconds. DynamoDB does so by itself.
+const SWEEP_SECONDS: u64 = 60;
+
+/// What `epr local` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The routes are those of template.yaml, the functions those that run on Lambda, and the database is
+DynamoDB's own API over SQLite. There is no authentication: every caller is the service `local`, in the
+tenant of the X-Tenant-Id header or else in `default`; so it listens on 127.0.0.1 only.
+
+Set EPR_LOG_LEVEL to ERROR, WARN, INFO or DEBUG to see less or more; the log is JSON on standard output.
+
+Examples:
+  epr local                         keep data in .epr, listen on port 8000
+  epr local --memory --port 9000    keep nothing
+  epr local --data /var/lib/epr     keep data elsewhere")]
+pub(crate) struct Arguments {
+    /// The port to listen on; 0 for any that is free
+    #[arg(long, default_value_t = 8000)]
+    port: u16,
+    /// The folder that keeps the data; it survives restarts and `kill -9`
+    #[arg(long, default_value = ".epr", conflicts_with = "memory")]
+    data: PathBuf,
+    /// Keep the data in memory, and nothing after the end
+    #[arg(long)]
+    memory: bool,
+}
+
+/// Serves until Ctrl-C.
+pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
+    api::log_to_stdout(&api::log_level_from_env());
+    let surroundings = Surroundings::default();
+    let started = if arguments.memory {
+        System::memory(surroundings)
+    } else {
+        System::open(&arguments.data, surroundings)
+    };
+    let system = started.map_err(|error| error.to_string())?;
+    let asked = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
+    let listener = TcpListener::bind(asked).await.map_err(|error| {
+        format!("cannot listen on {asked}: {error}; name another port with --port")
+    })?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    banner(address, &arguments, system.gateway.routes().len());
+    let sweeper = tokio::spawn(sweep(system.clone()));
+    let served = server::serve(listener, system.gateway, stop_signal()).await;
+    sweeper.abort();
+    served.map_err(|error| error.to_string())?;
+    eprintln!("epr local: stopped");
+    Ok(())
+}
+
+fn banner(address: SocketAddr, arguments: &Arguments, routes: usize) {
+    let data = if arguments.memory {
+        "in memory: gone when this ends".to_owned()
+    } else {
+        let folder = arguments.data.canonicalize().unwrap_or_else(|_| arguments.data.clone());
+        format!("in {}", folder.display())
+    };
+    eprintln!(
+        "EPR is up, with the {routes} routes of template.yaml
+
+  address         http://{address}
+  data            {data}
+  authentication  off: every caller is `local`; so this listens on loopback only
+  next            epr seed --url http://{address}
+  stop            Ctrl-C
+"
+    );
+}
+
+/// Deletes expired receipts from time to time, away from the threads that answer.
+async fn sweep(system: System) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(SWEEP_SECONDS)).await;
+        let embedded = system.embedded.clone();
+        match tokio::task::spawn_blocking(move || embedded.sweep_expired()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "expired items were not deleted"),
+            Err(error) => tracing::warn!(%error, "the sweep of expired items ended early"),
+        }
+    }
+}
+
+/// Ends with Ctrl-C, or when the system asks the process to stop.
+async fn stop_signal() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut terminated) => {
+                terminated.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated => {}
+    }
+}

@@ -1,0 +1,60 @@
+//! `epr`: the operator's command line, and the repository's own tasks.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks on its streams")]
+
+mod local;
+mod openapi;
+mod seed;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// EPR, the Entity & Permissions Core: who may do what, what happened, and proof of it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "epr",
+    version,
+    about,
+    after_help = "\
+Begin with:
+  epr local            start the whole system on this machine
+  epr seed             fill it with a demo tenant, and learn what to ask it
+
+In a checkout, `cargo local` and `cargo epr <command>` build and run the same."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the whole system on this machine, on one port, with an embedded database
+    Local(local::Arguments),
+    /// Fill a running system with a demo tenant: issuers, SPVs, offerings, investors, roles, assignments
+    Seed(seed::Arguments),
+    /// Write the OpenAPI document of every endpoint, made from the code
+    Openapi(openapi::Arguments),
+}
+
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("cannot start: {error}")),
+    };
+    let done = match Cli::parse().command {
+        Command::Local(arguments) => runtime.block_on(local::run(arguments)),
+        Command::Seed(arguments) => runtime.block_on(seed::run(arguments)),
+        Command::Openapi(arguments) => openapi::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+/// Exit code 1 with a reason that says what to do.
+fn failed(reason: &str) -> ExitCode {
+    eprintln!("epr: {reason}");
+    ExitCode::FAILURE
+}

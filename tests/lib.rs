@@ -1,0 +1,283 @@
+//! The harness of the system tests: a whole deployment in memory, asked as a client would.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails, with the place where it could not"
+)]
+
+pub mod faults;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use axum::body::Body;
+use domain::id::Ids;
+use domain::time::{Clock, Timestamp};
+use http::{HeaderMap, HeaderValue, Method, Request};
+use http_body_util::BodyExt;
+use local::authorizer::Authorizer;
+use local::embedded::Embedded;
+use local::system::{Surroundings, System};
+use serde_json::Value;
+use store::meter::Usage;
+
+use crate::faults::Faults;
+
+/// 2026-11-23T03:30:53Z, when every world begins.
+const BEGINNING_MICROSECONDS: i64 = 1_795_404_653_000_000;
+
+/// A deployment in memory, with a clock that moves only when told.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The deployment.
+    pub system: System,
+    now: Arc<AtomicI64>,
+}
+
+/// A tenant of a world, as the service `local` sees it.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    world: World,
+    name: String,
+    headers: HeaderMap,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, to the byte.
+    pub text: String,
+    /// Its body as JSON; null where it is none.
+    pub body: Value,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    /// A new deployment.
+    pub fn new() -> Self {
+        Self::with_faults(&Faults::none())
+    }
+
+    /// A new deployment whose way to the database can fail.
+    pub fn with_faults(faults: &Faults) -> Self {
+        let embedded = Embedded::memory().unwrap();
+        let client = faults.client(&embedded);
+        let now = Arc::new(AtomicI64::new(BEGINNING_MICROSECONDS));
+        let reading = now.clone();
+        let surroundings = Surroundings {
+            clock: Clock::from_fn(move || {
+                Timestamp::from_microseconds(reading.load(Ordering::SeqCst)).unwrap()
+            }),
+            ids: Ids::by_time(),
+            authorizer: Authorizer::off(),
+        };
+        let system = System::start(embedded, &client, surroundings).unwrap();
+        Self { system, now }
+    }
+
+    /// Moves the clock on.
+    pub fn pass_seconds(&self, seconds: i64) {
+        self.now.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+    }
+
+    /// The present moment, as the API writes it.
+    pub fn now(&self) -> String {
+        self.in_seconds(0)
+    }
+
+    /// The moment so many seconds from now, as the API writes it.
+    pub fn in_seconds(&self, seconds: i64) -> String {
+        let micros = self.now.load(Ordering::SeqCst) + seconds * 1_000_000;
+        Timestamp::from_microseconds(micros).unwrap().to_string()
+    }
+
+    /// A tenant.
+    pub fn tenant(&self, name: &str) -> Tenant {
+        Tenant { world: self.clone(), name: name.to_owned(), headers: HeaderMap::new() }
+    }
+
+    /// The tenant of a caller who names none.
+    pub fn default_tenant(&self) -> Tenant {
+        self.tenant("default")
+    }
+
+    /// Sends any request.
+    pub async fn send(&self, request: Request<Body>) -> Reply {
+        let response = self.system.call(request).await;
+        let (parts, body) = response.into_parts();
+        let usage = parts.extensions.get::<api::UsageOf>().map(|usage| usage.0).unwrap_or_default();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Reply { status: parts.status.as_u16(), headers: parts.headers, text, body, usage }
+    }
+
+    /// Every item of a table of the template, by its logical id.
+    pub async fn items(&self, table: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut from = None;
+        loop {
+            let scan = self
+                .system
+                .embedded
+                .client()
+                .scan()
+                .table_name(table)
+                .set_exclusive_start_key(from);
+            let page = scan.send().await.unwrap();
+            for item in page.items() {
+                items.push(serde_dynamo::from_item(item.clone()).unwrap());
+            }
+            from = page.last_evaluated_key().cloned();
+            if from.is_none() {
+                return items;
+            }
+        }
+    }
+
+    /// The events of a type, in no order, as the outbox holds them.
+    pub async fn events(&self, event_type: &str) -> Vec<Value> {
+        let items = self.items("EventsTable").await;
+        items.into_iter().filter(|item| item["event_type"] == event_type).collect()
+    }
+
+    /// The audit entries of an action, in no order, as the outbox holds them.
+    pub async fn audits(&self, action: &str) -> Vec<Value> {
+        let items = self.items("EventsTable").await;
+        items
+            .into_iter()
+            .filter(|item| item["record"] == "audit" && item["action"] == action)
+            .collect()
+    }
+}
+
+impl Tenant {
+    /// The same tenant, with a header on every request.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.insert(name, HeaderValue::from_str(value).unwrap());
+        self
+    }
+
+    /// Asks for something.
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// Sends something.
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::POST, path, Some(body.to_string())).await
+    }
+
+    /// Sends nothing, by `POST`.
+    pub async fn post_empty(&self, path: &str) -> Reply {
+        self.send(Method::POST, path, None).await
+    }
+
+    /// Replaces something.
+    pub async fn put(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::PUT, path, Some(body.to_string())).await
+    }
+
+    /// Changes something.
+    pub async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::PATCH, path, Some(body.to_string())).await
+    }
+
+    /// Removes something.
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.send(Method::DELETE, path, None).await
+    }
+
+    /// Sends a request with a body of any text, as JSON.
+    pub async fn send(&self, method: Method, path: &str, body: Option<String>) -> Reply {
+        let mut request =
+            Request::builder().method(method).uri(path).header("x-tenant-id", &self.name);
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let mut request = request.body(Body::from(body.unwrap_or_default())).unwrap();
+        request.headers_mut().extend(self.headers.clone());
+        self.world.send(request).await
+    }
+
+    /// Creates an entity; its id.
+    pub async fn entity(&self, name: &str, kind: &str, parent: Option<&str>) -> String {
+        let body = serde_json::json!({"name": name, "type": kind, "parent_id": parent});
+        self.post("/api/v1/entities", body).await.expect(201)["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Creates a role; its id.
+    pub async fn role(&self, name: &str, permissions: &[&str], scope_types: &[&str]) -> String {
+        let body = serde_json::json!({"name": name, "permissions": permissions, "scope_types": scope_types});
+        self.post("/api/v1/roles", body).await.expect(201)["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Assigns a role to a user; the assignment's id.
+    pub async fn assign(&self, user: &str, role: &str, entity: Option<&str>) -> String {
+        let body = serde_json::json!({"principal_id": user, "role_id": role, "entity_id": entity});
+        self.post("/api/v1/assignments", body).await.expect(201)["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Asks whether a user may do something.
+    pub async fn may(&self, user: &str, action: &str, resource: &str) -> bool {
+        let body = serde_json::json!({"user_id": user, "action": action, "resource_id": resource});
+        self.post("/api/v1/authorize", body).await.expect(200)["authorized"].as_bool().unwrap()
+    }
+}
+
+impl Reply {
+    /// The body of an answer that must have a status.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> &Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        &self.body
+    }
+
+    /// A refusal that must have a status and a code, be problem+json, and say its code and trace.
+    #[track_caller]
+    pub fn expect_problem(&self, status: u16, code: &str) -> &Value {
+        assert_eq!(
+            (self.status, self.body["code"].as_str()),
+            (status, Some(code)),
+            "{}",
+            self.text
+        );
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(self.body["status"], status);
+        assert!(
+            self.body["trace_id"].as_str().is_some_and(|trace| trace.len() == 32),
+            "{}",
+            self.text
+        );
+        &self.body
+    }
+
+    /// The pointers of all faults of a refusal.
+    pub fn pointers(&self) -> Vec<&str> {
+        let faults = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        faults.iter().filter_map(|fault| fault["pointer"].as_str()).collect()
+    }
+
+    /// The items of a page, by id.
+    pub fn ids(&self) -> Vec<&str> {
+        let items = self.body["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+        items.iter().filter_map(|item| item["id"].as_str()).collect()
+    }
+
+    /// A header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}

@@ -1,0 +1,3 @@
+//! The system tests: one binary, a file for each function and each promise.
+
+mod entities;
