@@ -1,9 +1,17 @@
 //! What a function is given: the store, the clock, the id source, and the types that exist.
 
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
 use domain::entity_type::Registry;
 use domain::id::Ids;
 use domain::time::Clock;
 use store::{Store, Tables};
+
+/// How long one call to AWS may take, and with the SDK's own retries. DynamoDB answers in milliseconds;
+/// what takes longer is lost, and better asked again than waited for.
+const CALL_MILLISECONDS_MAX: u64 = 1_000;
+const CALLS_MILLISECONDS_MAX: u64 = 2_500;
 
 /// A function's surroundings. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -71,7 +79,12 @@ impl App {
     pub async fn from_env() -> Result<Self, ConfigError> {
         let config = Config::from_env()?;
         crate::log_to_stdout(&config.log_level);
-        let aws = aws_config::defaults(aws_config::BehaviorVersion::latest()).load().await;
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(Duration::from_millis(CALL_MILLISECONDS_MAX))
+            .operation_timeout(Duration::from_millis(CALLS_MILLISECONDS_MAX))
+            .build();
+        let aws = aws_config::defaults(aws_config::BehaviorVersion::latest());
+        let aws = aws.timeout_config(timeouts).load().await;
         Ok(Self::new(config, aws_sdk_dynamodb::Client::new(&aws), Clock::system(), Ids::by_time()))
     }
 

@@ -24,6 +24,9 @@ use crate::{Store, outbox};
 /// How often one transaction is sent before the store gives up.
 pub const COMMIT_ATTEMPTS_MAX: u32 = 6;
 
+/// How long the store goes on sending one transaction, in milliseconds: less than what a function has.
+pub(crate) const COMMIT_MILLISECONDS_MAX: u64 = 6_000;
+
 /// The longest pause before the second attempt; it doubles with each further one.
 const PAUSE_MILLISECONDS_FIRST: u64 = 20;
 
@@ -181,11 +184,12 @@ impl Store {
     /// Commits a unit: all of it or none of it.
     ///
     /// Conflicts and throttling are tried again after a random pause, at most [`COMMIT_ATTEMPTS_MAX`]
-    /// times in all. So is an unknown outcome: every attempt carries the same token, under which
+    /// times in all and for no longer than [`COMMIT_MILLISECONDS_MAX`]. So is an unknown outcome: every attempt carries the same token, under which
     /// DynamoDB applies a transaction once (for 10 minutes), so sending it again settles what happened.
     pub(crate) async fn commit(&self, unit: Unit<'_>) -> Result<(), Error> {
         let (writes, guards) = unit.into_writes(self)?;
         let token = self.ids.mint::<domain::id::EventId>().to_string();
+        let began = tokio::time::Instant::now();
         let mut attempt = 1;
         loop {
             let call = Call::begin();
@@ -207,7 +211,8 @@ impl Store {
             call.end_write([]);
             let error = read_failure(&error, &guards);
             let settled = !matches!(error, Error::Busy(_) | Error::Unavailable(_));
-            if settled || attempt == COMMIT_ATTEMPTS_MAX {
+            let is_over = began.elapsed() > Duration::from_millis(COMMIT_MILLISECONDS_MAX);
+            if settled || is_over || attempt == COMMIT_ATTEMPTS_MAX {
                 return Err(error);
             }
             tracing::debug!(attempt, %error, "transaction sent again");
