@@ -1,4 +1,5 @@
-//! Faults on the way to the database: below the SDK client, above the embedded engine.
+//! The way to the database, below the SDK client and above the embedded engine: where calls can be made
+//! to fail, and can be watched.
 //!
 //! The engine itself never throttles and never conflicts; DynamoDB does both, and networks lose answers.
 
@@ -17,6 +18,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use local::embedded::Embedded;
+use serde_json::{Value, json};
 
 /// What happens to a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +32,27 @@ pub enum Fault {
     /// DynamoDB answers with this error instead: its name, and for a cancelled transaction the reason
     /// that every item is given.
     Refused(&'static str, Option<&'static str>),
+    /// Something before DynamoDB answers with this status and a page for people, and nobody knows
+    /// whether DynamoDB did it.
+    Broken(u16),
+    /// A `BatchGetItem` is answered for so many keys only; the others come back unread.
+    ReadOnly(usize),
 }
 
-/// The faults of the calls to come, by operation, such as `TransactWriteItems`.
+/// A call as it was sent.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The operation, such as `GetItem`.
+    pub operation: String,
+    /// What was sent.
+    pub body: Value,
+}
+
+/// The faults of the calls to come, by operation, such as `TransactWriteItems`; and what was called.
 #[derive(Clone, Default)]
 pub struct Faults {
     planned: Arc<Mutex<VecDeque<(&'static str, Fault)>>>,
+    seen: Option<Arc<Mutex<Vec<Call>>>>,
 }
 
 impl fmt::Debug for Faults {
@@ -48,6 +65,19 @@ impl Faults {
     /// No faults, until some are planned.
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// No faults; every call is kept to be looked at.
+    pub fn none_but_watched() -> Self {
+        Self { seen: Some(Arc::default()), ..Self::default() }
+    }
+
+    /// The calls since this was last asked.
+    pub fn calls(&self) -> Vec<Call> {
+        self.seen
+            .as_ref()
+            .map(|seen| std::mem::take(&mut *seen.lock().unwrap()))
+            .unwrap_or_default()
     }
 
     /// Plans what happens to the next calls of an operation, in order.
@@ -107,7 +137,12 @@ impl HttpConnector for Connection {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let items = if operation == "TransactWriteItems" { transact_items(&request) } else { 0 };
+        let body = || -> Value {
+            serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap()
+        };
+        if let Some(seen) = &self.faults.seen {
+            seen.lock().unwrap().push(Call { operation: operation.clone(), body: body() });
+        }
         match self.faults.next(&operation) {
             Fault::None => self.inner.call(request),
             Fault::NotSent => {
@@ -121,27 +156,55 @@ impl HttpConnector for Connection {
                 })
             }
             Fault::Refused(error, reason) => {
+                let items = body()["TransactItems"].as_array().map_or(0, Vec::len);
                 HttpConnectorFuture::ready(Ok(refused(error, reason, items)))
             }
+            Fault::Broken(status) => {
+                let page = SdkBody::from("<html>try again</html>");
+                let status = StatusCode::try_from(status).unwrap();
+                HttpConnectorFuture::ready(Ok(HttpResponse::new(status, page)))
+            }
+            Fault::ReadOnly(keys) => self.read_only(request, keys),
         }
     }
 }
 
-fn transact_items(request: &HttpRequest) -> usize {
-    let body: serde_json::Value =
-        serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
-    body["TransactItems"].as_array().map_or(0, Vec::len)
+impl Connection {
+    /// Passes the first keys of a `BatchGetItem` on, and says of the others that they were not read.
+    fn read_only(&self, mut request: HttpRequest, keys: usize) -> HttpConnectorFuture {
+        let mut asked: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+        let mut unread = asked["RequestItems"].clone();
+        for (table, of_table) in asked["RequestItems"].as_object_mut().unwrap() {
+            let all = of_table["Keys"].as_array_mut().unwrap();
+            unread[table]["Keys"] = all.split_off(keys.min(all.len())).into();
+        }
+        unread.as_object_mut().unwrap().retain(|_, of_table| of_table["Keys"] != json!([]));
+        let nothing_to_read = keys == 0;
+        *request.body_mut() = SdkBody::from(asked.to_string());
+        let read = self.inner.call(request);
+        HttpConnectorFuture::new(async move {
+            let mut answer = json!({"Responses": {}});
+            if !nothing_to_read {
+                let response = read.await?;
+                answer = serde_json::from_slice(response.body().bytes().unwrap()).unwrap();
+            }
+            answer["UnprocessedKeys"] = unread;
+            let ok = StatusCode::try_from(200).unwrap();
+            Ok(HttpResponse::new(ok, SdkBody::from(answer.to_string())))
+        })
+    }
 }
 
 fn refused(error: &str, reason: Option<&str>, items: usize) -> HttpResponse {
-    let mut body = serde_json::json!({
+    let mut body = json!({
         "__type": format!("com.amazonaws.dynamodb.v20120810#{error}"),
         "message": "planned by the test",
     });
     if let Some(reason) = reason {
         let reasons: Vec<_> =
-            (0..items).map(|_| serde_json::json!({"Code": reason, "Message": "planned"})).collect();
+            (0..items).map(|_| json!({"Code": reason, "Message": "planned by the test"})).collect();
         body["CancellationReasons"] = reasons.into();
     }
-    HttpResponse::new(StatusCode::try_from(400).unwrap(), SdkBody::from(body.to_string()))
+    let status = if error == "InternalServerError" { 500 } else { 400 };
+    HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body.to_string()))
 }
