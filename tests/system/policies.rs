@@ -1,0 +1,124 @@
+//! Least privilege: each function may do what it does, and nothing else.
+//!
+//! What it does is what the tour sees it call; what it may do is its policy in `template.yaml`. IAM checks
+//! a transaction by the action of each item in it, and a query of an index by the index.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails, with the place where it could not"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use local::system::TEMPLATE;
+use saphyr::{LoadableYamlNode, Yaml};
+use serde_json::Value;
+use tests::faults::Call;
+
+use crate::tour::tour;
+
+/// Actions on tables or indexes, each such as `dynamodb:Query CoreTable/index/by_kind`.
+type Grants = BTreeSet<String>;
+
+#[tokio::test]
+async fn a_function_may_do_what_it_does_and_nothing_else() {
+    let mut called: BTreeMap<&str, Grants> = BTreeMap::new();
+    for step in tour().await {
+        let grants = called.entry(step.function).or_default();
+        step.calls.iter().for_each(|call| grants.extend(needed(call)));
+    }
+    let allowed = allowed();
+    let functions = |of: &BTreeMap<_, _>| of.keys().copied().map(str::to_owned).collect::<Vec<_>>();
+    let declared: Vec<String> = allowed.keys().cloned().collect();
+    assert_eq!(functions(&called), declared, "functions of the tour, functions of the template");
+    for (function, called) in called {
+        let allowed = &allowed[function];
+        let forbidden: Vec<_> = called.difference(allowed).collect();
+        assert!(forbidden.is_empty(), "`{function}` does what its policy forbids: {forbidden:?}");
+        let unused: Vec<_> = allowed.difference(&called).collect();
+        assert!(unused.is_empty(), "`{function}` may do what it never does: {unused:?}");
+    }
+}
+
+/// What a call needs.
+fn needed(call: &Call) -> Grants {
+    let Call { operation, body } = call;
+    let table = |of: &Value| of["TableName"].as_str().unwrap().to_owned();
+    match operation.as_str() {
+        "GetItem" | "PutItem" => Grants::from([format!("dynamodb:{operation} {}", table(body))]),
+        "Query" => {
+            let index = body["IndexName"].as_str().map(|index| format!("/index/{index}"));
+            Grants::from([format!("dynamodb:Query {}{}", table(body), index.unwrap_or_default())])
+        }
+        "BatchGetItem" => {
+            let tables = body["RequestItems"].as_object().unwrap().keys();
+            tables.map(|table| format!("dynamodb:BatchGetItem {table}")).collect()
+        }
+        "TransactWriteItems" => {
+            let items = body["TransactItems"].as_array().unwrap().iter();
+            let each = items.flat_map(|item| item.as_object().unwrap());
+            each.map(|(kind, of)| format!("dynamodb:{} {}", action(kind), table(of))).collect()
+        }
+        other => panic!("it is not known here what IAM wants for `{other}`"),
+    }
+}
+
+/// The action of an item of a transaction.
+fn action(kind: &str) -> &'static str {
+    match kind {
+        "ConditionCheck" => "ConditionCheckItem",
+        "Delete" => "DeleteItem",
+        "Put" => "PutItem",
+        "Update" => "UpdateItem",
+        other => panic!("a transaction has no `{other}`"),
+    }
+}
+
+/// What the template allows each function, by the folder of its code.
+fn allowed() -> BTreeMap<String, Grants> {
+    let template = Yaml::load_from_str(TEMPLATE).unwrap().remove(0);
+    let resources = template["Resources"].as_mapping().unwrap();
+    let functions = resources
+        .values()
+        .filter(|resource| resource["Type"].as_str() == Some("AWS::Serverless::Function"));
+    functions
+        .map(|function| {
+            let properties = &function["Properties"];
+            let folder = properties["CodeUri"].as_str().unwrap().rsplit('/').next().unwrap();
+            (folder.to_owned(), granted(&properties["Policies"]))
+        })
+        .collect()
+}
+
+fn granted(policies: &Yaml<'_>) -> Grants {
+    let mut grants = Grants::new();
+    for policy in policies.as_vec().unwrap() {
+        for statement in policy["Statement"].as_vec().unwrap() {
+            assert_eq!(statement["Effect"].as_str(), Some("Allow"), "{statement:?}");
+            for action in one_or_many(&statement["Action"]) {
+                for resource in one_or_many(&statement["Resource"]) {
+                    let action = action.as_str().unwrap();
+                    grants.insert(format!("{action} {}", name(resource)));
+                }
+            }
+        }
+    }
+    grants
+}
+
+fn one_or_many<'a>(value: &'a Yaml<'a>) -> Vec<&'a Yaml<'a>> {
+    value.as_vec().map_or_else(|| vec![value], |values| values.iter().collect())
+}
+
+/// `CoreTable` of `!GetAtt CoreTable.Arn`, `CoreTable/index/x` of `!Sub "${CoreTable.Arn}/index/x"`.
+fn name(resource: &Yaml<'_>) -> String {
+    let Yaml::Tagged(tag, value) = resource else {
+        panic!("a policy must name a resource of the template, not {resource:?}")
+    };
+    let text = value.as_str().unwrap();
+    match tag.suffix.as_str() {
+        "GetAtt" => text.strip_suffix(".Arn").unwrap().to_owned(),
+        "Sub" => text.strip_prefix("${").unwrap().replace(".Arn}", ""),
+        other => panic!("`!{other}` is not known here"),
+    }
+}
