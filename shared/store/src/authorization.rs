@@ -3,7 +3,7 @@
 //! First trip, side by side: the principal's partition, the partition of every principal of its type, and
 //! the target with the hint of its ancestors. Second trip, side by side: the roles so far named and the
 //! hinted ancestors in one `BatchGetItem`, and the partitions of the principal's groups. One more trip
-//! for each further level of groups, and where a hint has gone stale.
+//! for each level of groups, whose roles are known only then, and where a hint has gone stale.
 //!
 //! Nothing is remembered between two decisions yet. Each read is strongly consistent and begins after
 //! the request came in, so a change that was acknowledged before is seen.
@@ -84,8 +84,7 @@ struct Gathered {
 impl Store {
     /// The inputs of a decision; `None` when there is no such entity.
     ///
-    /// 3 RCU, 1 more for each role, ancestor and group; 2 round trips, 1 more for each level of groups
-    /// past the first.
+    /// 3 RCU, 1 more for each role, ancestor and group; 2 round trips, 1 more for each level of groups.
     pub async fn inputs_read(
         &self,
         tenant: &TenantId,

@@ -135,7 +135,7 @@ impl Store {
         Ok(unit)
     }
 
-    /// A page of entities, newest first. 0.5 RCU per 8 KiB and partition: 4 for each type, or 1 for a
+    /// A page of entities, newest first. 0.5 RCU per 4 KiB and partition: 4 for each type, or 1 for a
     /// parent. An entity shows here shortly after it was created.
     pub async fn entity_list(
         &self,

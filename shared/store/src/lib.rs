@@ -13,20 +13,20 @@
 //! |---|---|---|---|
 //! | entity by id | `GetItem` | 1 RCU | 3,000 reads/s of one entity |
 //! | entity's ancestors | one `BatchGetItem` of the hinted line | 1 RCU each | 3,000 reads/s of one root: cached by a later version |
-//! | entities by type, newest first | `by_kind`, 4 shards merged | 0.5 RCU a shard and 8 KiB | 4,000 creations/s of one tenant and type |
-//! | children of an entity | `by_relation` | 0.5 RCU per 8 KiB | 1,000 children/s of one parent |
+//! | entities by type, newest first | `by_kind`, 4 shards merged | 0.5 RCU a shard and 4 KiB | 4,000 creations/s of one tenant and type |
+//! | children of an entity | `by_relation` | 0.5 RCU per 4 KiB | 1,000 children/s of one parent |
 //! | create entity | transaction: entity, name, event, audit, receipt | 10 WCU + 1 per index | no shared item |
-//! | move entity | the same and the tree's version | 12 WCU + 2 per index | ~100 moves/s of one tenant: they serialise on the tree's version |
+//! | move entity | transaction: entity, the tree's version, event, audit, receipt | 10 WCU + 3 for the indexes | ~100 moves/s of one tenant: they serialise on the tree's version |
 //! | role by id | `GetItem` | 1 RCU | 3,000 reads/s of one tenant's roles |
 //! | roles of a tenant | `Query` | 1 RCU per 4 KiB | the same partition |
 //! | create or change role | transaction: role, name, event, audit, receipt | 10 WCU | 500 role changes/s of one tenant |
 //! | what is known of a principal | `Query` of its partition | 1 RCU per 4 KiB | 3,000 decisions/s of one principal |
-//! | assignments of all, newest first | `by_kind`, 4 shards merged | 0.5 RCU a shard and 8 KiB | 4,000 assignments/s of one tenant |
-//! | assignments on an entity | `by_relation` | 0.5 RCU per 8 KiB | 1,000 assignments/s on one entity |
+//! | assignments of all, newest first | `by_kind`, 4 shards merged | 0.5 RCU a shard and 4 KiB | 4,000 assignments/s of one tenant |
+//! | assignments on an entity | `by_relation` | 0.5 RCU per 4 KiB | 1,000 assignments/s on one entity |
 //! | assign, revoke | transaction: assignment, pointer, epoch, event, audit, receipt | 12 WCU + 2 | 250 changes/s of one principal |
 //! | members of a group | `Query` of the group's partition | 1 RCU per 4 KiB | 3,000 reads/s of one group |
 //! | add, remove member | transaction: both ends, epoch, event, audit, receipt | 12 WCU | 250 changes/s of one member |
-//! | inputs of a decision | see [`Store::inputs_read`] | 3 RCU + 1 per role and ancestor | the principal's or the target's partition |
+//! | inputs of a decision | see [`Store::inputs_read`] | 3 RCU + 1 per role, ancestor and group | the principal's or the target's partition |
 //! | receipt by key | `GetItem` | 1 RCU | no shared item |
 //! | event, audit entry | rows of the change's transaction | 2 WCU each | no shared item |
 
