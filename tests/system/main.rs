@@ -2,5 +2,8 @@
 
 mod costs;
 mod entities;
+mod idempotency;
 mod policies;
+mod samples;
+mod tables;
 mod tour;

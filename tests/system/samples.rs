@@ -1,0 +1,214 @@
+//! One request for each operation that may change something, with what it changes.
+
+use http::Method;
+use serde_json::{Value, json};
+use tests::{Reply, Tenant};
+
+/// A request that changes something, once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sample {
+    /// Its method.
+    pub(crate) method: Method,
+    /// Its path.
+    pub(crate) path: String,
+    /// Its body.
+    pub(crate) body: Option<Value>,
+    /// The body of another request to the same path.
+    pub(crate) other: Value,
+    /// Another path of the same operation, for the same body.
+    pub(crate) elsewhere: String,
+    /// The status of its answer.
+    pub(crate) status: u16,
+    /// The event it leaves.
+    pub(crate) event: &'static str,
+    /// The action of the audit entry it leaves.
+    pub(crate) action: &'static str,
+}
+
+impl Sample {
+    /// Sends it.
+    pub(crate) async fn send(&self, tenant: &Tenant) -> Reply {
+        let body = self.body.as_ref().map(Value::to_string);
+        tenant.send(self.method.clone(), &self.path, body).await
+    }
+}
+
+/// Prepares a tenant, and gives the requests that change something there.
+pub(crate) async fn samples(tenant: &Tenant) -> Vec<Sample> {
+    prepare(tenant).await;
+    let mut samples = of_entities().to_vec();
+    samples.extend(of_roles());
+    samples.extend(of_assignments());
+    samples.extend(of_groups_and_principals());
+    samples
+}
+
+async fn prepare(tenant: &Tenant) {
+    let post = async |path: &str, body: Value| {
+        tenant.post(path, body).await.expect(201);
+    };
+    for id in ["root", "changing", "archiving", "archived"] {
+        post("/api/v1/entities", json!({"id": id, "name": id, "type": "issuer"})).await;
+    }
+    tenant.post_empty("/api/v1/entities/archived/archive").await.expect(200);
+    for id in ["reader", "changing"] {
+        post("/api/v1/roles", json!({"id": id, "name": id, "permissions": ["document:read"]}))
+            .await;
+    }
+    let held = json!({"id": "held", "principal_id": "holder", "role_id": "reader"});
+    post("/api/v1/assignments", held).await;
+    post("/api/v1/groups/crowd/members", json!({"principal_id": "leaving"})).await;
+    for id in ["barbara", "forgotten"] {
+        let path = format!("/api/v1/principals/user/{id}");
+        tenant.put(&path, json!({"properties": {"team": "engines"}})).await.expect(201);
+    }
+}
+
+fn of_entities() -> [Sample; 4] {
+    let entities = "/api/v1/entities".to_owned();
+    let new = json!({"name": "New", "type": "spv", "parent_id": "root", "attributes": {"a": 1, "b": [2]}});
+    let changed = json!({"name": "Changed", "attributes": {"a": {"b": 1, "c": 2}}});
+    let status = |of: &str, to: &str| format!("/api/v1/entities/{of}/{to}");
+    [
+        Sample {
+            method: Method::POST,
+            path: entities.clone(),
+            body: Some(new),
+            other: json!({"name": "Other", "type": "spv"}),
+            elsewhere: format!("{entities}?elsewhere"),
+            status: 201,
+            event: "entity.created",
+            action: "entity.create",
+        },
+        Sample {
+            method: Method::PATCH,
+            path: "/api/v1/entities/changing".to_owned(),
+            body: Some(changed),
+            other: json!({"name": "Other"}),
+            elsewhere: "/api/v1/entities/root".to_owned(),
+            status: 200,
+            event: "entity.updated",
+            action: "entity.update",
+        },
+        Sample {
+            method: Method::POST,
+            path: status("archiving", "archive"),
+            body: None,
+            other: json!({"why": "not"}),
+            elsewhere: status("root", "archive"),
+            status: 200,
+            event: "entity.archived",
+            action: "entity.archive",
+        },
+        Sample {
+            method: Method::POST,
+            path: status("archived", "restore"),
+            body: None,
+            other: json!({"why": "not"}),
+            elsewhere: status("root", "restore"),
+            status: 200,
+            event: "entity.restored",
+            action: "entity.restore",
+        },
+    ]
+}
+
+fn of_roles() -> [Sample; 2] {
+    let new = json!({"name": "New", "permissions": ["document:write"], "scope_types": ["spv"]});
+    let changed = json!({"name": "Changed", "permissions": ["document:write"]});
+    [
+        Sample {
+            method: Method::POST,
+            path: "/api/v1/roles".to_owned(),
+            body: Some(new),
+            other: json!({"name": "Other"}),
+            elsewhere: "/api/v1/roles?elsewhere".to_owned(),
+            status: 201,
+            event: "role.created",
+            action: "role.create",
+        },
+        Sample {
+            method: Method::PATCH,
+            path: "/api/v1/roles/changing".to_owned(),
+            body: Some(changed),
+            other: json!({"name": "Other"}),
+            elsewhere: "/api/v1/roles/reader".to_owned(),
+            status: 200,
+            event: "role.updated",
+            action: "role.update",
+        },
+    ]
+}
+
+fn of_assignments() -> [Sample; 2] {
+    let new = json!({"principal_id": "grace", "role_id": "reader", "entity_id": "root"});
+    [
+        Sample {
+            method: Method::POST,
+            path: "/api/v1/assignments".to_owned(),
+            body: Some(new),
+            other: json!({"principal_id": "grace", "role_id": "reader"}),
+            elsewhere: "/api/v1/assignments?elsewhere".to_owned(),
+            status: 201,
+            event: "role.assignment.changed",
+            action: "role_assignment.create",
+        },
+        Sample {
+            method: Method::DELETE,
+            path: "/api/v1/assignments/held".to_owned(),
+            body: None,
+            other: json!({"why": "not"}),
+            elsewhere: "/api/v1/assignments/other".to_owned(),
+            status: 200,
+            event: "role.assignment.changed",
+            action: "role_assignment.delete",
+        },
+    ]
+}
+
+fn of_groups_and_principals() -> [Sample; 4] {
+    let members = |of: &str| format!("/api/v1/groups/{of}/members");
+    let principal = |id: &str| format!("/api/v1/principals/user/{id}");
+    [
+        Sample {
+            method: Method::POST,
+            path: members("crowd"),
+            body: Some(json!({"principal_id": "grace", "principal_type": "user"})),
+            other: json!({"principal_id": "alan"}),
+            elsewhere: members("other"),
+            status: 201,
+            event: "group.membership.changed",
+            action: "group_membership.create",
+        },
+        Sample {
+            method: Method::DELETE,
+            path: format!("{}/leaving", members("crowd")),
+            body: None,
+            other: json!({"why": "not"}),
+            elsewhere: format!("{}/leaving?principal_type=user", members("crowd")),
+            status: 200,
+            event: "group.membership.changed",
+            action: "group_membership.delete",
+        },
+        Sample {
+            method: Method::PUT,
+            path: principal("barbara"),
+            body: Some(json!({"properties": {"team": "compilers", "desk": 7}})),
+            other: json!({"properties": {}}),
+            elsewhere: principal("other"),
+            status: 200,
+            event: "principal.updated",
+            action: "principal.update",
+        },
+        Sample {
+            method: Method::DELETE,
+            path: principal("forgotten"),
+            body: None,
+            other: json!({"why": "not"}),
+            elsewhere: principal("other"),
+            status: 200,
+            event: "principal.deleted",
+            action: "principal.delete",
+        },
+    ]
+}
