@@ -4,6 +4,7 @@ mod concurrency;
 mod costs;
 mod entities;
 mod idempotency;
+mod isolation;
 mod policies;
 mod samples;
 mod tables;

@@ -1,0 +1,295 @@
+//! Tenants: what one has does not exist for another, whatever it asks and however it asks it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails, with the place where it could not"
+)]
+
+use http::Method;
+use serde_json::{Value, json};
+use tests::{Reply, Tenant, World};
+
+use crate::samples::samples;
+use crate::tables::{Tables, assert_same, tables, text};
+use crate::tour::operations;
+
+/// The owner of a full world. The names of the others are made to be taken for it.
+const OWNER: &str = "acme";
+const STRANGER: &str = "4:acme";
+const NEWCOMER: &str = "4:acmf";
+
+/// What a tenant has, as another tenant could name it.
+struct Things {
+    entity: String,
+    role: String,
+    assignment: String,
+    group: String,
+    member: String,
+    principal: String,
+}
+
+impl Things {
+    /// Those of the owner.
+    fn of_owner() -> Self {
+        Self::named(["root", "reader", "held", "crowd", "leaving", "barbara"])
+    }
+
+    /// Those that nobody has.
+    fn of_nobody() -> Self {
+        Self::named(["e000", "r00000", "a000", "g0000", "m000000", "p000000"])
+    }
+
+    fn named(ids: [&str; 6]) -> Self {
+        let [entity, role, assignment, group, member, principal] = ids.map(str::to_owned);
+        Self { entity, role, assignment, group, member, principal }
+    }
+
+    fn all(&self) -> [&str; 6] {
+        let Self { entity, role, assignment, group, member, principal } = self;
+        [entity, role, assignment, group, member, principal]
+    }
+}
+
+type Attempt = (Method, String, Option<Value>);
+
+/// Every way to reach for things: first all that read, then all that change.
+fn attempts(things: &Things) -> Vec<Attempt> {
+    let Things { entity, role, assignment, group, member, principal } = things;
+    let path = |rest: String| format!("/api/v1/{rest}");
+    let get = |rest: String| (Method::GET, path(rest), None);
+    let delete = |rest: String| (Method::DELETE, path(rest), None);
+    let send = |method, rest: String, body| (method, path(rest), Some(body));
+    let may = |user: &str, resource: &str| json!({"user_id": user, "action": "document:read", "resource_id": resource, "explain": true});
+    let holds = |of: &str, role: &str, on: Option<&str>| json!({"principal_id": of, "role_id": role, "entity_id": on});
+    vec![
+        (Method::GET, "/healthz".to_owned(), None),
+        (Method::GET, "/readyz".to_owned(), None),
+        get("entities".to_owned()),
+        get("entities?type=issuer&type=spv&status=archived".to_owned()),
+        get(format!("entities?parent_id={entity}")),
+        get(format!("entities/{entity}")),
+        get("roles".to_owned()),
+        get(format!("roles/{role}")),
+        get("assignments".to_owned()),
+        get("assignments?principal_id=holder".to_owned()),
+        get(format!("assignments?entity_id={entity}")),
+        get(format!("assignments?role_id={role}")),
+        get(format!("assignments/{assignment}")),
+        get(format!("groups/{group}/members")),
+        get(format!("principals/user/{principal}")),
+        send(Method::POST, "authorize".to_owned(), may("holder", entity)),
+        send(Method::POST, "authorize".to_owned(), may("holder", "own")),
+        send(Method::PATCH, format!("entities/{entity}"), json!({"name": "Mine"})),
+        send(Method::PATCH, format!("entities/{entity}"), json!({"status": "archived"})),
+        send(Method::PATCH, "entities/own".to_owned(), json!({"parent_id": entity})),
+        (Method::POST, path(format!("entities/{entity}/archive")), None),
+        (Method::POST, path(format!("entities/{entity}/restore")), None),
+        send(
+            Method::POST,
+            "entities".to_owned(),
+            json!({"name": "Below", "type": "spv", "parent_id": entity}),
+        ),
+        send(Method::PATCH, format!("roles/{role}"), json!({"permissions": []})),
+        send(Method::POST, "assignments".to_owned(), holds("eve", role, None)),
+        send(Method::POST, "assignments".to_owned(), holds("eve", "own", Some(entity))),
+        delete(format!("assignments/{assignment}")),
+        delete(format!("groups/{group}/members/{member}")),
+        delete(format!("principals/user/{principal}")),
+        // What is only a name is free for everyone, and stands for another thing with each.
+        send(
+            Method::POST,
+            "entities".to_owned(),
+            json!({"id": entity, "name": entity, "type": "issuer"}),
+        ),
+        send(Method::POST, "roles".to_owned(), json!({"id": role, "name": role})),
+        send(
+            Method::POST,
+            "assignments".to_owned(),
+            json!({"id": assignment, "principal_id": "holder", "role_id": role}),
+        ),
+        send(Method::POST, format!("groups/{group}/members"), json!({"principal_id": member})),
+        send(
+            Method::PUT,
+            format!("principals/user/{principal}"),
+            json!({"properties": {"team": "engines"}}),
+        ),
+    ]
+}
+
+/// A world in which the owner has something of everything, lists of more than one page included.
+async fn owned() -> (World, Tenant) {
+    let world = World::new();
+    let owner = world.tenant(OWNER);
+    samples(&owner).await;
+    for name in ["below", "beneath"] {
+        owner.entity(name, "spv", Some("root")).await;
+        owner.assign(name, "reader", Some("root")).await;
+        owner.assign("holder", "reader", Some(name_of(&owner, name).await.as_str())).await;
+        let members = "/api/v1/groups/crowd/members";
+        owner.post(members, json!({"principal_id": name})).await.expect(201);
+    }
+    (world, owner)
+}
+
+/// The id of the entity of a name.
+async fn name_of(tenant: &Tenant, name: &str) -> String {
+    let listed = tenant.get("/api/v1/entities").await;
+    let items = listed.expect(200)["items"].as_array().unwrap().clone();
+    let found = items.into_iter().find(|item| item["name"] == name).unwrap();
+    found["id"].as_str().unwrap().to_owned()
+}
+
+/// Another tenant with an entity and a role of its own.
+async fn another(world: &World, name: &str) -> Tenant {
+    let tenant = world.tenant(name);
+    for path in ["/api/v1/entities", "/api/v1/roles"] {
+        let body = json!({"id": "own", "name": "own", "type": "issuer"});
+        tenant.post(path, body).await.expect(201);
+    }
+    tenant
+}
+
+/// An answer without the name of its trace, and with other words for some.
+fn said(reply: &Reply, words: &[(&str, &str)]) -> (u16, Option<String>, Option<String>, String) {
+    let mut body = reply.body.clone();
+    if let Some(members) = body.as_object_mut() {
+        members.remove("trace_id");
+    }
+    let reworded =
+        |text: &str| words.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    let header = |name: &str| reply.header(name).map(reworded);
+    (reply.status, header("etag"), header("location"), reworded(&body.to_string()))
+}
+
+/// What is stored of a tenant.
+fn of_tenant(all: &Tables, tenant: &str) -> Tables {
+    let prefix = format!("{}:{tenant}/", tenant.len());
+    all.iter()
+        .filter(|((_, pk, _), _)| pk.starts_with(&prefix))
+        .map(|(key, item)| (key.clone(), item.clone()))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_operation_is_attempted() {
+    let attempts = attempts(&Things::of_owner());
+    for operation in operations() {
+        let attempted = attempts.iter().any(|(method, path, _)| operation.is(method, path));
+        assert!(attempted, "isolation.rs does not attempt `{}`: add it", operation.id);
+    }
+}
+
+#[tokio::test]
+async fn what_another_tenant_has_is_answered_like_what_does_not_exist() {
+    let (world, _) = owned().await;
+    let (stranger, newcomer) = (another(&world, STRANGER).await, another(&world, NEWCOMER).await);
+    let before = of_tenant(&tables(&world).await, OWNER);
+    let (owned, unknown) = (Things::of_owner(), Things::of_nobody());
+    let mut words: Vec<_> = owned.all().into_iter().zip(unknown.all()).collect();
+    words.push((STRANGER, NEWCOMER));
+    for (of_owner, of_nobody) in attempts(&owned).into_iter().zip(attempts(&unknown)) {
+        let (method, path, body) = of_owner;
+        let text = body.map(|body| body.to_string());
+        let reached = stranger.send(method.clone(), &path, text).await;
+        let text = of_nobody.2.map(|body| body.to_string());
+        let missed = newcomer.send(of_nobody.0, &of_nobody.1, text).await;
+        assert_eq!(said(&reached, &words), said(&missed, &[]), "{method} {path}");
+    }
+    assert_same(&before, &of_tenant(&tables(&world).await, OWNER), "what the owner has");
+}
+
+#[tokio::test]
+async fn no_list_of_another_tenant_shows_anything() {
+    let (world, _) = owned().await;
+    let stranger = world.tenant(STRANGER);
+    let lists = attempts(&Things::of_owner()).into_iter().filter_map(|(method, path, _)| {
+        let last = path.split('?').next()?.rsplit('/').next()?;
+        let lists = ["entities", "roles", "assignments", "members"].contains(&last);
+        (method == Method::GET && lists).then_some(path)
+    });
+    for path in lists {
+        let listed = stranger.get(&path).await;
+        listed.expect(200);
+        let made = |id: &&str| !id.starts_with("system:");
+        assert_eq!(listed.ids().into_iter().filter(made).count(), 0, "{path}");
+        let is_short = listed.body["items"].as_array().unwrap().len() <= 2;
+        assert!(is_short && !listed.text.contains("holder"), "{path}: {}", listed.text);
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_tenant_is_refused() {
+    let (world, owner) = owned().await;
+    let stranger = another(&world, STRANGER).await;
+    for list in [
+        "/api/v1/entities?limit=1",
+        "/api/v1/entities?type=issuer&limit=1",
+        "/api/v1/entities?parent_id=root&limit=1",
+        "/api/v1/roles?limit=1",
+        "/api/v1/assignments?limit=1",
+        "/api/v1/assignments?principal_id=holder&limit=1",
+        "/api/v1/assignments?entity_id=root&limit=1",
+        "/api/v1/assignments?role_id=reader&limit=1",
+        "/api/v1/groups/crowd/members?limit=1",
+    ] {
+        let page = owner.get(list).await;
+        let cursor = page.expect(200)["next_cursor"].as_str().unwrap_or_else(|| panic!("{list}"));
+        let next = format!("{list}&cursor={cursor}");
+        owner.get(&next).await.expect(200);
+        // Also once the stranger has a secret for cursors of its own.
+        for _ in 0..2 {
+            let refused = stranger.get(&next).await;
+            refused.expect_problem(400, "invalid");
+            assert_eq!(refused.pointers(), ["cursor"], "{list}");
+            stranger.get("/api/v1/roles?limit=1").await.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_idempotency_key_of_another_tenant_is_free() {
+    let world = World::new();
+    let (owner, stranger) = (world.tenant(OWNER), world.tenant(STRANGER));
+    let of_owner = samples(&owner).await;
+    let of_stranger = samples(&stranger).await;
+    let keyed = |tenant: Tenant| tenant.with("idempotency-key", "k");
+    let (owner, stranger) = (keyed(owner), keyed(stranger));
+    for (mine, theirs) in of_owner.iter().zip(&of_stranger) {
+        mine.send(&owner).await.expect(mine.status);
+        let before = of_tenant(&tables(&world).await, OWNER);
+        let free = theirs.send(&stranger).await;
+        free.expect(theirs.status);
+        assert_eq!(free.header("idempotency-replayed"), None, "{theirs:?}");
+        assert_same(&before, &of_tenant(&tables(&world).await, OWNER), &theirs.path);
+    }
+}
+
+#[tokio::test]
+async fn every_key_of_every_item_begins_with_its_tenant() {
+    for name in [OWNER, STRANGER] {
+        let world = World::new();
+        let tenant = world.tenant(name);
+        for sample in samples(&tenant).await {
+            sample.send(&tenant.clone().with("idempotency-key", "k")).await.expect(sample.status);
+        }
+        // Shapes of the tree and of the group graph, and the secret of cursors.
+        let (change, group) = (
+            json!({"parent_id": "root"}),
+            json!({"principal_type": "group", "principal_id": "inner"}),
+        );
+        tenant.patch("/api/v1/entities/archiving", change).await.expect(200);
+        tenant.post("/api/v1/groups/crowd/members", group).await.expect(201);
+        tenant.get("/api/v1/roles?limit=1").await.expect(200);
+
+        let stored = tables(&world).await;
+        assert!(stored.len() > 60, "{}", stored.len());
+        let prefix = format!("{}:{name}/", name.len());
+        for ((table, pk, sk), item) in &stored {
+            let of_indexes = ["kind_pk", "relation_pk"].map(|key| text(item, key));
+            for key in of_indexes.into_iter().flatten().chain([pk.as_str()]) {
+                assert!(key.starts_with(&prefix), "{key} of {table} {pk} {sk}");
+            }
+            assert!(text(item, "tenant_id").is_none_or(|owner| owner == name), "{table} {pk} {sk}");
+        }
+    }
+}
