@@ -3,6 +3,7 @@
 mod concurrency;
 mod costs;
 mod entities;
+mod faults;
 mod idempotency;
 mod isolation;
 mod policies;

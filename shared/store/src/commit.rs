@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
@@ -224,7 +225,10 @@ impl Store {
 
 /// What a failed transaction means. A receipt that is there already outranks all else: the request was
 /// answered, and whatever else it met may be its own effect.
-fn read_failure<R>(error: &SdkError<TransactWriteItemsError, R>, guards: &[Guard]) -> Error {
+fn read_failure(
+    error: &SdkError<TransactWriteItemsError, HttpResponse>,
+    guards: &[Guard],
+) -> Error {
     let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =
         error.as_service_error()
     else {

@@ -1,5 +1,6 @@
 //! What can go wrong below, named by what the caller can do about it.
 
+use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 /// The condition that a write met. Each is one item of the transaction.
@@ -43,12 +44,19 @@ pub enum Error {
 
 impl Error {
     /// An error of one SDK call.
-    pub(crate) fn from_sdk<E: ProvideErrorMetadata, R>(call: &str, error: &SdkError<E, R>) -> Self {
+    pub(crate) fn from_sdk<E: ProvideErrorMetadata>(
+        call: &str,
+        error: &SdkError<E, HttpResponse>,
+    ) -> Self {
         let code = error.code().unwrap_or_default();
         let text = format!("{call}: {code} {}", error.message().unwrap_or_default());
         match error {
             _ if is_busy(code) => Self::Busy(text),
-            SdkError::ServiceError(_) if code != "InternalServerError" => Self::Defect(text),
+            // Below 500 the request was at fault and was not done. From 500 on nobody knows, whatever
+            // the code: it may come from something before DynamoDB.
+            SdkError::ServiceError(answer) if answer.raw().status().as_u16() < 500 => {
+                Self::Defect(text)
+            }
             SdkError::ConstructionFailure(_) => Self::Defect(text),
             _ => Self::Unavailable(text),
         }
