@@ -1,5 +1,6 @@
 //! `epr local`: the whole system on one port of this machine.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -52,9 +53,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         format!("cannot listen on {asked}: {error}; name another port with --port")
     })?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
+    // Before the banner, which tells of Ctrl-C: from then on it must end the server in order.
+    let stopped = stop_signal().map_err(|error| format!("cannot wait for Ctrl-C: {error}"))?;
     banner(address, &arguments, system.gateway.routes().len());
     let sweeper = tokio::spawn(sweep(system.clone()));
-    let served = server::serve(listener, system.gateway, stop_signal()).await;
+    let served = server::serve(listener, system.gateway, stopped).await;
     sweeper.abort();
     served.map_err(|error| error.to_string())?;
     eprintln!("epr local: stopped");
@@ -93,26 +96,26 @@ async fn sweep(system: System) {
     }
 }
 
-/// Ends with Ctrl-C, or when the system asks the process to stop.
-async fn stop_signal() {
-    let interrupted = async {
+/// Ends with Ctrl-C, or when the system asks the process to stop; counts from the call, not from the wait.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    })
+}
+
+/// Ends with Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    Ok(async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    };
-    #[cfg(unix)]
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut terminated) => {
-                terminated.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupted => {}
-        () = terminated => {}
-    }
+    })
 }
