@@ -6,6 +6,13 @@ use clap::Args;
 
 /// What `epr openapi` takes.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+The committed openapi.yaml is this command's; a test fails when the code says otherwise.
+
+Examples:
+  epr openapi                    write openapi.yaml, after an endpoint changed
+  epr openapi --check            fail when openapi.yaml is out of date
+  epr openapi --output -         show the document")]
 pub(crate) struct Arguments {
     /// The file to write; `-` for standard output
     #[arg(long, default_value = "openapi.yaml")]
