@@ -9,6 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use store::ReceiptSlot;
 
@@ -22,6 +23,9 @@ const KEY_HEADER: &str = "idempotency-key";
 
 /// Longest idempotency key, in characters.
 const KEY_CHARACTERS_MAX: usize = 255;
+
+/// Up to here a double holds every integer.
+const INTEGER_MAX: u64 = 1 << 53;
 
 /// The layer around every endpoint that may change something.
 pub(crate) async fn idempotent(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -85,9 +89,13 @@ fn slot(parts: &Parts, body: &[u8]) -> Result<ReceiptSlot, Problem> {
 
 /// A hash of what was asked: the path with its query, and the body in canonical form (RFC 8785), so that
 /// spacing and the order of keys make no difference.
+///
+/// The canonical form writes every number as a double. A body with an integer that a double cannot hold is
+/// taken as it was sent, or two that differ only there would be one request, and the second be lost.
 fn fingerprint(parts: &Parts, body: &[u8]) -> String {
-    let canonical = serde_json::from_slice::<serde_json::Value>(body)
+    let canonical = serde_json::from_slice::<Value>(body)
         .ok()
+        .filter(is_canonical)
         .and_then(|value| serde_json_canonicalizer::to_vec(&value).ok());
     let mut hash = Sha256::new();
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
@@ -95,6 +103,19 @@ fn fingerprint(parts: &Parts, body: &[u8]) -> String {
     hash.update(target);
     hash.update(canonical.as_deref().unwrap_or(body));
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether the canonical form tells it from every other value.
+fn is_canonical(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => {
+            let size = number.as_i64().map(i64::unsigned_abs).or(number.as_u64());
+            size.is_none_or(|size| size <= INTEGER_MAX)
+        }
+        Value::Array(items) => items.iter().all(is_canonical),
+        Value::Object(members) => members.values().all(is_canonical),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +142,18 @@ mod tests {
             of("/a/1", ""),
         ] {
             assert_ne!(first, other);
+        }
+    }
+
+    #[test]
+    fn integers_that_a_double_would_round_to_one_make_two_requests() {
+        for (one, other) in [
+            ("9007199254740992", "9007199254740993"),
+            ("-9007199254740992", "-9007199254740993"),
+            ("18446744073709551614", "18446744073709551615"),
+        ] {
+            let body = |number| format!(r#"{{"attributes":{{"list":[{number}]}}}}"#);
+            assert_ne!(of("/a", &body(one)), of("/a", &body(other)));
         }
     }
 }
