@@ -92,6 +92,23 @@ async fn sixty_four_equal_requests_under_one_key_have_one_effect_and_one_answer(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_sixty_four_different_requests_under_one_key_one_has_an_effect() {
+    let world = World::new();
+    let tenant = world.default_tenant().with("idempotency-key", "64");
+    let create = |number| {
+        let tenant = tenant.clone();
+        let body = json!({"name": format!("Acme {number}"), "type": "issuer"});
+        tokio::spawn(async move { tenant.post("/api/v1/entities", body).await })
+    };
+    let replies = try_join_all((0..CLIENTS).map(create).collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(told(&replies, 201), 1);
+    for refused in replies.iter().filter(|reply| reply.status != 201) {
+        refused.expect_problem(409, "idempotency_key_reused");
+    }
+    assert_eq!(count_of_kind(&tables(&world).await, "entity"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_key_too_a_change_asked_for_16_times_happens_once() {
     let world = World::new();
     let tenant = world.default_tenant();

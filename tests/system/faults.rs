@@ -72,10 +72,12 @@ fn new_entity() -> serde_json::Value {
 
 #[tokio::test]
 async fn a_write_that_fails_for_now_is_sent_again_and_done_once() {
-    let lost = [Fault::AnswerLost];
-    let each = NOT_DONE.iter().chain(&lost).map(async |fault| {
+    let conflict = Fault::Refused("TransactionCanceledException", Some("TransactionConflict"));
+    let last_chance = [(conflict, COMMIT_ATTEMPTS_MAX as usize - 1)];
+    let twice = NOT_DONE.into_iter().chain([Fault::AnswerLost]).map(|fault| (fault, 2));
+    let each = twice.chain(last_chance).map(async |(fault, times)| {
         let (faults, world, tenant) = faulty();
-        faults.plan(WRITE, [fault.clone(), fault.clone()]);
+        faults.plan(WRITE, vec![fault.clone(); times]);
         let created = tenant.post("/api/v1/entities", new_entity()).await;
         assert_eq!(created.status, 201, "{fault:?}: {}", created.text);
         assert_eq!(created.header("idempotency-replayed"), None);
