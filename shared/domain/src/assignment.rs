@@ -118,8 +118,10 @@ impl Assignment {
 
     /// Whether asking for this assignment once more, with these times, asks for what is already there.
     pub fn already_gives(&self, draft: &AssignmentDraft, now: Timestamp) -> bool {
-        let same_beginning =
-            draft.effective_at.is_none_or(|effective_at| effective_at == self.effective_at);
+        // Without a beginning it is asked for from now on, which one that has yet to begin does not give.
+        let same_beginning = draft
+            .effective_at
+            .map_or(self.effective_at <= now, |effective_at| effective_at == self.effective_at);
         same_beginning
             && draft.expires_at == self.expires_at
             && self.standing(now) != Standing::Expired
@@ -223,5 +225,9 @@ mod tests {
         let ended = assigned(None, Some(50)).unwrap();
         assert!(ended.already_gives(&draft(None, Some(50)), at(40)));
         assert!(!ended.already_gives(&draft(None, Some(50)), at(60)));
+        let later = assigned(Some(20), None).unwrap();
+        assert!(later.already_gives(&draft(Some(20), None), at(15)));
+        assert!(!later.already_gives(&draft(None, None), at(15)));
+        assert!(later.already_gives(&draft(None, None), at(20)));
     }
 }
