@@ -5,6 +5,8 @@
     reason = "a test that cannot go on fails, with the place where it could not"
 )]
 
+mod asking;
+mod consistency;
 pub mod faults;
 
 use std::sync::Arc;
@@ -123,7 +125,7 @@ impl World {
         Reply { status: parts.status.as_u16(), headers: parts.headers, text, body, usage }
     }
 
-    /// Every item of a table of the template, by its logical id.
+    /// Every item of a table of the template, by its logical id; attributes of bytes are left out.
     pub async fn items(&self, table: &str) -> Vec<Value> {
         let mut items = Vec::new();
         let mut from = None;
@@ -136,8 +138,10 @@ impl World {
                 .table_name(table)
                 .set_exclusive_start_key(from);
             let page = scan.send().await.unwrap();
-            for item in page.items() {
-                items.push(serde_dynamo::from_item(item.clone()).unwrap());
+            for mut item in page.items().to_vec() {
+                // JSON has no bytes. Only the secret that seals cursors is any, and it is no one's to compare.
+                item.retain(|_, value| !value.is_b());
+                items.push(serde_dynamo::from_item(item).unwrap());
             }
             from = page.last_evaluated_key().cloned();
             if from.is_none() {
