@@ -1,5 +1,6 @@
 //! The system tests: one binary, a file for each function and each promise.
 
+mod assignments;
 mod concurrency;
 mod costs;
 mod entities;
