@@ -13,6 +13,10 @@ use crate::time::Timestamp;
 /// Most levels of groups above a principal that count.
 pub const GROUP_DEPTH_MAX: usize = 16;
 
+/// Most levels of groups above a group that another group may join: all are read to see that no cycle
+/// closes, also those past [`GROUP_DEPTH_MAX`].
+pub const GROUP_NEST_MAX: usize = 100;
+
 /// That a principal is a member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
@@ -81,20 +85,35 @@ pub struct Reached {
 /// Finds every group above a principal, a level at a time, each once, however they are nested.
 ///
 /// The caller reads the memberships; this keeps what was seen, so that a cycle ends and no level is
-/// read past [`GROUP_DEPTH_MAX`].
-#[derive(Debug, Default)]
+/// read past the limit.
+#[derive(Debug)]
 pub struct Climb {
     seen: HashSet<PrincipalId>,
     levels: usize,
+    levels_max: usize,
+    is_cut_short: bool,
+}
+
+impl Default for Climb {
+    fn default() -> Self {
+        Self::to(GROUP_DEPTH_MAX)
+    }
 }
 
 impl Climb {
+    /// A climb of so many levels at most: [`GROUP_DEPTH_MAX`] for what counts, [`GROUP_NEST_MAX`] for
+    /// what could close a cycle.
+    pub fn to(levels_max: usize) -> Self {
+        Self { seen: HashSet::new(), levels: 0, levels_max, is_cut_short: false }
+    }
+
     /// Of the groups that `below` is a member of, those to read next: none seen before, none too high.
     pub fn next(
         &mut self,
         memberships: impl IntoIterator<Item = (Vec<PrincipalId>, PrincipalId)>,
     ) -> Vec<Reached> {
-        if self.levels == GROUP_DEPTH_MAX {
+        if self.levels == self.levels_max {
+            self.is_cut_short = memberships.into_iter().any(|(_, group)| !self.has_seen(&group));
             return Vec::new();
         }
         self.levels += 1;
@@ -114,15 +133,20 @@ impl Climb {
     }
 }
 
-/// Whether `member` may join `group`, given every group above `group`.
+/// Whether `member` may join `group`, given every group above `group`, climbed to [`GROUP_NEST_MAX`].
 ///
-/// Refused where the group would become its own member. Depth is bounded where groups are read, so a
-/// deep nest costs no one but its owner.
+/// Refused where the group would become its own member, and where there is too much above it to tell.
+/// Groups nested deeper than [`GROUP_DEPTH_MAX`] are legal: the levels past it just do not count.
 pub fn admits(group: &PrincipalId, above_group: &Climb, member: &Principal) -> Result<(), Refusal> {
     if member.kind.is_group() && (member.id == *group || above_group.has_seen(&member.id)) {
         return Err(Refusal::new(format!(
             "group `{}` is `{group}` itself or holds it already",
             member.id
+        )));
+    }
+    if member.kind.is_group() && above_group.is_cut_short {
+        return Err(Refusal::new(format!(
+            "is a group, and `{group}` has more than {GROUP_NEST_MAX} levels of groups above it"
         )));
     }
     Ok(())
@@ -154,6 +178,20 @@ mod tests {
             levels += 1;
         }
         assert_eq!(levels, GROUP_DEPTH_MAX);
+    }
+
+    #[test]
+    fn a_group_joins_none_of_which_it_cannot_tell_what_is_above() {
+        let mut above = Climb::to(2);
+        for level in ["a", "b"] {
+            above.next([(vec![], id(level))]);
+        }
+        above.next([(vec![], id("a"))]);
+        assert!(admits(&id("g"), &above, &Principal::group(id("member"))).is_ok());
+        above.next([(vec![], id("c"))]);
+        assert!(admits(&id("g"), &above, &Principal::group(id("member"))).is_err());
+        let user = Principal { kind: PrincipalType::user(), id: id("member") };
+        assert!(admits(&id("g"), &above, &user).is_ok());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use domain::change::Change;
 use domain::id::{PrincipalId, TenantId};
-use domain::membership::{Climb, Membership};
+use domain::membership::{Climb, GROUP_NEST_MAX, Membership};
 use domain::principal::{Principal, PrincipalType};
 use domain::time::Timestamp;
 use futures::future::try_join_all;
@@ -37,13 +37,14 @@ impl Store {
         self.get(key::member_of(tenant, member, group)).await?.map(membership).transpose()
     }
 
-    /// Every group above a group. 1 RCU per group and 4 KiB, one round trip per level.
+    /// Every group above a group, [`GROUP_NEST_MAX`] levels at most. 1 RCU per group and 4 KiB, one round
+    /// trip per level.
     pub async fn groups_above(
         &self,
         tenant: &TenantId,
         group: &PrincipalId,
     ) -> Result<Climb, Error> {
-        let mut climb = Climb::default();
+        let mut climb = Climb::to(GROUP_NEST_MAX);
         let mut level = vec![group.clone()];
         while !level.is_empty() {
             let read =
