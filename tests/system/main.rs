@@ -6,6 +6,7 @@ mod concurrency;
 mod costs;
 mod entities;
 mod entities_change;
+mod entities_list;
 mod entities_tree;
 mod faults;
 mod groups;

@@ -155,11 +155,14 @@ impl Store {
             let children = [key::children(tenant, parent, archived)];
             self.listing_page(BY_RELATION, &children, after, limit, kept).await?
         } else {
-            let listings: Vec<String> = filter
+            let mut listings: Vec<String> = filter
                 .kinds
                 .iter()
                 .flat_map(|kind| key::entity_listings(tenant, kind, archived))
                 .collect();
+            // A type that is named twice is read once, or its entities would be listed twice.
+            listings.sort_unstable();
+            listings.dedup();
             self.listing_page(BY_KIND, &listings, after, limit, kept).await?
         };
         page.try_map(|item| placed(item).map(|placed| placed.entity))
