@@ -15,6 +15,7 @@ mod isolation;
 mod outbox;
 mod policies;
 mod principals;
+mod roles;
 mod samples;
 mod tables;
 mod tour;

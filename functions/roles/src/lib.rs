@@ -8,7 +8,7 @@ use api::{
     post, text,
 };
 use axum::extract::State;
-use domain::id::{RoleId, TenantId};
+use domain::id::{RESERVED_PREFIX, RoleId, TenantId};
 use domain::permission::{Action, Permissions};
 use domain::refusal::Refusal;
 use domain::role::{ROLE_PERMISSIONS_MAX, Role, RoleDraft, RolePatch};
@@ -105,7 +105,7 @@ async fn update_once(
 
 fn draft(app: &App, mut fields: Fields) -> Result<RoleDraft, Problem> {
     let id = fields.optional("id", text(own_id));
-    let name = fields.required("name", text(RoleName::parse));
+    let name = fields.required("name", text(own_name));
     let description = fields.optional("description", text(Description::parse));
     let permissions = fields.texts("permissions", ROLE_PERMISSIONS_MAX, Action::parse);
     let scope_types =
@@ -123,7 +123,7 @@ fn draft(app: &App, mut fields: Fields) -> Result<RoleDraft, Problem> {
 fn patch_of(app: &App, mut fields: Fields) -> Result<RolePatch, Problem> {
     fields.only(&["name", "description", "permissions", "scope_types"]);
     fields.not_null(&["name", "permissions", "scope_types"]);
-    let name = fields.optional("name", text(RoleName::parse));
+    let name = fields.optional("name", text(own_name));
     let description = fields.cleared("description", text(Description::parse));
     let permissions = fields.texts("permissions", ROLE_PERMISSIONS_MAX, Action::parse);
     let scope_types =
@@ -140,13 +140,24 @@ fn patch_of(app: &App, mut fields: Fields) -> Result<RolePatch, Problem> {
 /// An id that a client may choose.
 fn own_id(id: &str) -> Result<RoleId, Refusal> {
     let id = RoleId::parse(id)?;
-    if id.is_reserved() {
+    not_built_in(id.as_str())?;
+    Ok(id)
+}
+
+/// A name that a client may choose. Built-in roles are not stored, so no guard holds their names.
+fn own_name(name: &str) -> Result<RoleName, Refusal> {
+    let name = RoleName::parse(name)?;
+    not_built_in(name.as_str())?;
+    Ok(name)
+}
+
+fn not_built_in(text: &str) -> Result<(), Refusal> {
+    if text.starts_with(RESERVED_PREFIX) {
         return Err(Refusal::new(format!(
-            "must not begin with `{}`: such roles are built in",
-            domain::id::RESERVED_PREFIX
+            "must not begin with `{RESERVED_PREFIX}`: such roles are built in"
         )));
     }
-    Ok(id)
+    Ok(())
 }
 
 fn id(path: &PathParameters) -> Result<RoleId, Problem> {

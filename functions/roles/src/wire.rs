@@ -80,7 +80,7 @@ pub struct RoleCreate {
     /// Its id; a UUIDv7 when absent. Must not begin with `system:`.
     #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
     id: Option<String>,
-    /// Its name, unique within the tenant.
+    /// Its name, unique within the tenant. Must not begin with `system:`.
     #[schema(min_length = 3, max_length = 120)]
     name: String,
     /// What it is for.
@@ -101,7 +101,7 @@ pub struct RoleCreate {
     reason = "describes what `patch_of` reads; serde would stop at the first fault"
 )]
 pub struct RoleUpdate {
-    /// A new name.
+    /// A new name. Must not begin with `system:`.
     #[schema(min_length = 3, max_length = 120, nullable = false)]
     name: Option<String>,
     /// A new description; `null` for none.
