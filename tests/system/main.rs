@@ -10,6 +10,7 @@ mod entities_list;
 mod entities_tree;
 mod faults;
 mod groups;
+mod http;
 mod idempotency;
 mod isolation;
 mod outbox;
