@@ -161,6 +161,26 @@ async fn a_page_holds_fifty_items_unless_asked_and_never_more_than_two_hundred()
 }
 
 #[tokio::test]
+async fn a_page_of_large_entities_ends_before_lambda_would_cut_it_off() {
+    let tenant = World::new().default_tenant();
+    let count = 36;
+    for number in 0..count {
+        let attributes = json!({"a": "\"".repeat(32_000)});
+        let body = json!({"name": format!("n{number}"), "type": "spv", "attributes": attributes});
+        tenant.post(ENTITIES, body).await.expect(201);
+    }
+    let pages = pages(&tenant, "type=spv&limit=200").await;
+    let ids: HashSet<&str> = pages.iter().flat_map(Reply::ids).collect();
+    assert_eq!((ids.len(), pages.iter().map(|page| page.ids().len()).sum()), (count, count));
+    for page in &pages {
+        // As Lambda sends it: a text within JSON.
+        let sent = json!({"statusCode": 200, "body": page.text}).to_string();
+        assert!(sent.len() < 6_000_000, "{} bytes", sent.len());
+    }
+    assert!(pages.len() > 1);
+}
+
+#[tokio::test]
 async fn every_fault_of_a_list_is_told_at_once() {
     let tenant = World::new().default_tenant();
     let query = "type=company&parent_id=a%20b&status=gone&limit=0&colour=green&name=Acme";

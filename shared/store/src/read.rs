@@ -21,6 +21,10 @@ const BATCH_ROUNDS_MAX: u32 = 8;
 /// How many times a listing reads on to fill a page of which the filter left little.
 const LISTING_ROUNDS_MAX: u32 = 10;
 
+/// Text in the items of one page, past which it ends, in bytes. Lambda answers at most 6 MB, in which
+/// a body is quoted, so that each quotation mark in it counts twice and more; and one item may be 80 KB.
+const LISTING_BYTES_MAX: usize = 2 * 1024 * 1024;
+
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T> {
@@ -164,7 +168,8 @@ impl Store {
     /// A page of a listing by time that is spread over partitions of an index, newest first.
     ///
     /// `after` is the sort key at which the page before ended. A page may hold fewer items than the
-    /// limit, even none, and still have a next one: the filter left little of what was read.
+    /// limit, even none, and still have a next one: the filter left little of what was read, or the items
+    /// are large ([`LISTING_BYTES_MAX`]).
     pub(crate) async fn listing_page(
         &self,
         index: &str,
@@ -177,6 +182,7 @@ impl Store {
         let sort_key = format!("{stem}_sk");
         let share = share(limit, partitions.len());
         let mut items: Vec<Item> = Vec::new();
+        let mut bytes = 0;
         let mut position = after;
         for _ in 0..LISTING_ROUNDS_MAX {
             let reads = partitions
@@ -184,11 +190,12 @@ impl Store {
                 .map(|pk| self.listing_read(index, stem, pk, position.as_deref(), share));
             let (found, more) = merge(try_join_all(reads).await?, &sort_key);
             for item in found {
-                if items.len() == limit {
+                if items.len() == limit || bytes >= LISTING_BYTES_MAX {
                     return Ok(Page { items, next: position });
                 }
                 position = text(&item, &sort_key).map(str::to_owned);
                 if keep(&item) {
+                    bytes += text_bytes(&item);
                     items.push(item);
                 }
             }
@@ -252,6 +259,11 @@ fn merge(reads: Vec<(Vec<Item>, bool)>, sort_key: &str) -> (Vec<Item>, bool) {
 /// unevenness, or one partition's whole page and the item that tells of the next.
 fn share(limit: usize, partitions: usize) -> usize {
     if partitions <= 1 { limit + 1 } else { (limit + 1).div_ceil(partitions) * 2 + 4 }
+}
+
+/// How much text an item holds.
+fn text_bytes(item: &Item) -> usize {
+    item.values().filter_map(|value| value.as_s().ok()).map(String::len).sum()
 }
 
 fn as_limit(limit: usize) -> i32 {
