@@ -225,14 +225,15 @@ async fn a_cursor_that_was_tampered_with_is_refused() {
     let world = World::new();
     let (tenant, _) = small(&world).await;
     let cursor = cursor(&tenant.get(&format!("{ENTITIES}?limit=1")).await).unwrap();
-    let mut tampered: Vec<String> = (0..cursor.len())
-        .map(|place| {
-            let other = if cursor.as_bytes()[place] == b'A' { "B" } else { "A" };
-            format!("{}{other}{}", &cursor[..place], &cursor[place + 1..])
-        })
-        .collect();
+    let with_another_letter = |place: usize| -> String {
+        let other = |letter| if letter == 'A' { 'B' } else { 'A' };
+        let letters = cursor.chars().enumerate();
+        letters.map(|(at, letter)| if at == place { other(letter) } else { letter }).collect()
+    };
+    let mut tampered: Vec<String> = (0..cursor.len()).map(with_another_letter).collect();
     tampered.extend(["", "A", "!", "null", "%00"].map(str::to_owned));
-    tampered.extend([format!("{cursor}A"), format!("{cursor}="), cursor[..22].to_owned()]);
+    let seal_alone = cursor.chars().take(22).collect();
+    tampered.extend([format!("{cursor}A"), format!("{cursor}="), seal_alone]);
     for cursor in tampered {
         let reply = tenant.get(&format!("{ENTITIES}?limit=1&cursor={cursor}")).await;
         reply.expect_problem(400, "invalid");

@@ -1,14 +1,24 @@
 //! The description of each endpoint.
 
 use api::Operation;
+use domain::id::ID_PATTERN;
+use domain::principal::PRINCIPAL_TYPE_PATTERN;
 use serde_json::{Value, json};
 
 use crate::wire::{
     AssignmentBody, AssignmentCreate, MemberBody, MemberCreate, PrincipalBody, PrincipalUpdate,
 };
 
-fn text() -> Value {
-    json!({"type": "string"})
+fn id() -> Value {
+    json!({"type": "string", "pattern": ID_PATTERN})
+}
+
+fn id_or_every() -> Value {
+    json!({"type": "string", "pattern": r"^([A-Za-z0-9._:@-]{1,128}|\*)$"})
+}
+
+fn principal_type() -> Value {
+    json!({"type": "string", "pattern": PRINCIPAL_TYPE_PATTERN})
 }
 
 fn assignment() -> Value {
@@ -52,10 +62,10 @@ pub(crate) fn list_assignments() -> Operation {
         .describe(
             "Of a principal by role and entity; otherwise newest first, where a new one shows within moments.",
         )
-        .query("principal_id", "Held by this principal itself, not through a group.", text(), false)
-        .query("principal_type", "The type of `principal_id`; `user` when absent.", text(), false)
-        .query("entity_id", "On this entity itself.", text(), false)
-        .query("role_id", "Of this role.", text(), false)
+        .query("principal_id", "Held by this principal itself, not through a group.", id_or_every(), false)
+        .query("principal_type", "The type of `principal_id`; `user` when absent.", principal_type(), false)
+        .query("entity_id", "On this entity itself.", id(), false)
+        .query("role_id", "Of this role.", id(), false)
         .paged()
         .lists::<AssignmentBody>("A page of assignments.", &assignment())
 }
@@ -114,7 +124,7 @@ pub(crate) fn list_members() -> Operation {
 pub(crate) fn remove_member() -> Operation {
     Operation::new("removeGroupMember", "Remove a member from a group")
         .describe("Holds at once. Emits `group.membership.changed`; audited as `group_membership.delete`.")
-        .query("principal_type", "The member's type; `user` when absent.", text(), false)
+        .query("principal_type", "The member's type; `user` when absent.", principal_type(), false)
         .answers(
             200,
             "It was removed.",
@@ -148,17 +158,16 @@ pub(crate) fn write_principal() -> Operation {
         )
         .conditional()
         .takes::<PrincipalUpdate>(&json!({"properties": {"department": "compliance"}}))
+        .versioned()
         .gives::<PrincipalBody>(200, "The properties as they are now.", &principal())
         .gives::<PrincipalBody>(201, "They were stored for the first time.", &principal())
         .refuses(409, "conflict", "Others keep changing the same principal.")
 }
 
 pub(crate) fn read_principal() -> Operation {
-    Operation::new("getPrincipal", "Get a principal's properties").gives::<PrincipalBody>(
-        200,
-        "The properties; `ETag` is their version.",
-        &principal(),
-    )
+    Operation::new("getPrincipal", "Get a principal's properties")
+        .versioned()
+        .gives::<PrincipalBody>(200, "The properties; `ETag` is their version.", &principal())
 }
 
 pub(crate) fn delete_principal() -> Operation {

@@ -29,15 +29,16 @@ pub struct AssignmentBody {
     #[schema(value_type = String)]
     pub role_id: RoleId,
     /// Where; `null` for everywhere.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required = true)]
     pub entity_id: Option<EntityId>,
     /// From when on it counts.
     #[schema(value_type = String, format = DateTime)]
     pub effective_at: Timestamp,
     /// From when on it no longer counts; `null` for never.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
     pub expires_at: Option<Timestamp>,
     /// Always 1: an assignment is revoked and made anew, not changed.
+    #[schema(minimum = 1, maximum = 1)]
     pub version: u64,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
@@ -82,6 +83,7 @@ impl AssignmentBody {
 #[expect(dead_code, reason = "describes what `wanted` reads; serde would stop at the first fault")]
 pub struct AssignmentCreate {
     /// Its id; a UUIDv7 when absent.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
     id: Option<String>,
     /// Who; `*` for every principal of the type.
     #[schema(pattern = r"^([A-Za-z0-9._:@-]{1,128}|\*)$")]
@@ -90,8 +92,10 @@ pub struct AssignmentCreate {
     #[schema(pattern = "^[A-Za-z0-9._:@-]{1,64}$")]
     principal_type: Option<String>,
     /// The role.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
     role_id: String,
     /// Where: this entity and everything below it; absent or `null` for everywhere.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
     entity_id: Option<String>,
     /// From when on; now when absent.
     #[schema(format = DateTime)]

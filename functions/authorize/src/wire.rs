@@ -1,6 +1,6 @@
 //! What is sent and received.
 
-use domain::decision::{Decision, Held};
+use domain::decision::{Decision, Denial, Held};
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId};
 use domain::principal::PrincipalType;
 use domain::text::RoleName;
@@ -8,6 +8,7 @@ use domain::time::Timestamp;
 use serde::Serialize;
 use store::Inputs;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 /// A question. Unknown fields are ignored.
 #[derive(Debug, ToSchema)]
@@ -46,12 +47,12 @@ pub struct AuthorizeAnswer {
 /// Why the answer is what it is.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Explanation {
-    /// `allow` or `deny`.
+    /// The answer in a word.
+    #[schema(schema_with = outcome)]
     pub outcome: &'static str,
-    /// Why not: `no_assignment`, `action_not_granted`, `out_of_scope_type`, `outside_hierarchy`,
-    /// `not_yet_effective`, `expired` or `unknown_principal`.
+    /// Why not, for programs: stable.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(schema_with = reason)]
     pub reason: Option<&'static str>,
     /// The same for people.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,13 +94,13 @@ pub struct Deciding {
     #[schema(value_type = String)]
     pub role_name: RoleName,
     /// Where; `null` for everywhere.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required = true)]
     pub entity_id: Option<EntityId>,
     /// From when on it counts.
     #[schema(value_type = String, format = DateTime)]
     pub effective_at: Timestamp,
     /// From when on it no longer counts.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
     pub expires_at: Option<Timestamp>,
 }
 
@@ -142,6 +143,23 @@ impl Deciding {
             expires_at: assignment.expires_at,
         }
     }
+}
+
+fn outcome() -> Object {
+    one_of(["allow", "deny"], "The answer in a word.")
+}
+
+fn reason() -> Object {
+    one_of(Denial::ALL.map(Denial::code), "Why not, for programs: stable.")
+}
+
+/// A schema of one's own takes no description from its field.
+fn one_of<const N: usize>(words: [&str; N], description: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(words))
+        .description(Some(description))
+        .build()
 }
 
 /// The target and so many of its ancestors.

@@ -29,21 +29,23 @@ pub(crate) fn create() -> Operation {
         .takes::<EntityCreate>(
             &json!({"name": "Acme Holdings", "type": "issuer", "attributes": {"region": "US"}}),
         )
+        .versioned()
         .gives::<EntityBody>(201, "It was created; `Location` leads to it.", &example())
         .refuses(409, "name_taken", NAME_TAKEN)
         .refuses(409, "id_taken", "An entity with this id exists.")
 }
 
 pub(crate) fn list() -> Operation {
-    let text = || json!({"type": "string"});
+    let id = json!({"type": "string", "pattern": domain::id::ID_PATTERN});
+    let statuses = domain::entity::Status::ALL.map(domain::entity::Status::as_str);
     Operation::new("listEntities", "List entities")
         .describe("Newest first, without archived ones unless asked for. A new entity shows within moments.")
-        .query("type", "Of these types only.", text(), true)
-        .query("parent_id", "Directly under this entity.", text(), false)
+        .query("type", "Of these types only.", json!({"type": "string"}), true)
+        .query("parent_id", "Directly under this entity.", id, false)
         .query(
             "status",
             "In this status only.",
-            json!({"type": "string", "enum": ["active", "inactive", "archived"]}),
+            json!({"type": "string", "enum": statuses}),
             false,
         )
         .paged()
@@ -51,7 +53,7 @@ pub(crate) fn list() -> Operation {
 }
 
 pub(crate) fn read() -> Operation {
-    Operation::new("getEntity", "Get an entity").gives::<EntityBody>(
+    Operation::new("getEntity", "Get an entity").versioned().gives::<EntityBody>(
         200,
         "The entity; `ETag` is its version.",
         &example(),
@@ -68,6 +70,7 @@ pub(crate) fn update() -> Operation {
         )
         .conditional()
         .takes::<EntityUpdate>(&json!({"status": "inactive"}))
+        .versioned()
         .gives::<EntityBody>(200, "The entity as it is now.", &example())
         .refuses(409, "name_taken", NAME_TAKEN)
         .refuses(409, "conflict", "Others keep changing the same entity.")
@@ -80,6 +83,7 @@ pub(crate) fn archive() -> Operation {
              `entity.archived`; audited as `entity.archive`. A second time it changes and emits nothing.",
         )
         .conditional()
+        .versioned()
         .gives::<EntityBody>(200, "The archived entity.", &example())
         .refuses(409, "conflict", "Others keep changing the same entity.")
 }
@@ -91,6 +95,7 @@ pub(crate) fn restore() -> Operation {
              archived is left as it is.",
         )
         .conditional()
+        .versioned()
         .gives::<EntityBody>(200, "The entity as it is now.", &example())
         .refuses(409, "conflict", "Others keep changing the same entity.")
 }

@@ -8,6 +8,7 @@ use domain::text::EntityName;
 use domain::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 /// An entity.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -26,11 +27,11 @@ pub struct EntityBody {
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     pub kind: TypeName,
-    /// `active`, `inactive` or `archived`.
-    #[schema(value_type = String)]
+    /// Whether it is in use.
+    #[schema(schema_with = status)]
     pub status: Status,
-    /// The entity above it.
-    #[schema(value_type = Option<String>)]
+    /// The entity above it; `null` for none.
+    #[schema(value_type = Option<String>, required = true)]
     pub parent_id: Option<EntityId>,
     /// What its tenant attaches to it: a JSON object of at most 64 KiB.
     #[schema(value_type = Object)]
@@ -88,7 +89,8 @@ pub struct EntityCreate {
     name: String,
     /// One of `issuer`, `spv`, `offering`, `investor`, `agent`, `other`.
     r#type: String,
-    /// `active` (when absent), `inactive` or `archived`.
+    /// `active` when absent.
+    #[schema(schema_with = status)]
     status: Option<String>,
     /// The entity above it, which must exist; at most 16 levels in all.
     parent_id: Option<String>,
@@ -107,12 +109,21 @@ pub struct EntityUpdate {
     /// A new name.
     #[schema(min_length = 1, max_length = 255, nullable = false)]
     name: Option<String>,
-    /// `active`, `inactive` or `archived`.
-    #[schema(nullable = false)]
+    /// A new status.
+    #[schema(schema_with = status)]
     status: Option<String>,
     /// A new parent; `null` for none.
     parent_id: Option<String>,
     /// New attributes, in place of all the old ones.
-    #[schema(value_type = Object, nullable = false)]
+    #[schema(value_type = Object, required = false)]
     attributes: Option<Document>,
+}
+
+/// Every status there is. A schema of one's own takes no description from its field.
+fn status() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(Status::ALL.map(Status::as_str)))
+        .description(Some("Whether it is in use; `active` where a new entity names none."))
+        .build()
 }

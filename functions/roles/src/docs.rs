@@ -35,6 +35,7 @@ pub(crate) fn create() -> Operation {
             "permissions": ["document:verify", "document:download"],
             "scope_types": ["issuer", "offering"],
         }))
+        .versioned()
         .gives::<RoleBody>(201, "It was created; `Location` leads to it.", &example())
         .refuses(409, "name_taken", NAME_TAKEN)
         .refuses(409, "id_taken", "A role with this id exists.")
@@ -48,7 +49,7 @@ pub(crate) fn list() -> Operation {
 }
 
 pub(crate) fn read() -> Operation {
-    Operation::new("getRole", "Get a role").gives::<RoleBody>(
+    Operation::new("getRole", "Get a role").versioned().gives::<RoleBody>(
         200,
         "The role; `ETag` is its version.",
         &example(),
@@ -63,6 +64,7 @@ pub(crate) fn update() -> Operation {
         )
         .conditional()
         .takes::<RoleUpdate>(&json!({"permissions": ["document:download"]}))
+        .versioned()
         .gives::<RoleBody>(200, "The role as it is now.", &example())
         .refuses(409, "name_taken", NAME_TAKEN)
         .refuses(409, "system_role", "The role is built in.")

@@ -22,7 +22,7 @@ pub struct RoleBody {
     #[schema(value_type = String, min_length = 3, max_length = 120)]
     pub name: RoleName,
     /// What it is for.
-    #[schema(value_type = Option<String>, max_length = 512)]
+    #[schema(value_type = Option<String>, max_length = 512, required = true)]
     pub description: Option<Description>,
     /// What it grants, in ascending order.
     pub permissions: Vec<String>,
@@ -108,9 +108,9 @@ pub struct RoleUpdate {
     #[schema(max_length = 512)]
     description: Option<String>,
     /// New permissions, in place of all the old ones.
-    #[schema(max_items = 500)]
+    #[schema(max_items = 500, nullable = false)]
     permissions: Option<Vec<String>>,
     /// New scope types, in place of all the old ones.
-    #[schema(max_items = 100)]
+    #[schema(max_items = 100, nullable = false)]
     scope_types: Option<Vec<String>>,
 }

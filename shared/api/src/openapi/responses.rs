@@ -1,0 +1,165 @@
+//! The responses of an operation: its answers with their headers, its refusals with an example of each.
+
+use serde_json::{Map, Value, json};
+
+use super::{Body, Operation, refer, with};
+use crate::routes::Endpoint;
+
+/// A refusal that is the same wherever it is given: status, name, code, when.
+type Shared = (u16, &'static str, &'static str, &'static str);
+
+const UNAUTHENTICATED: Shared =
+    (401, "Unauthenticated", "unauthenticated", "Nobody was authenticated.");
+const TOO_LARGE: Shared = (413, "TooLarge", "too_large", "The body is larger than 1 MiB.");
+const DEFECT: Shared =
+    (500, "Defect", "defect", "A defect of the service; `trace_id` identifies it.");
+const UNAVAILABLE: Shared = (
+    503,
+    "Unavailable",
+    "unavailable",
+    "Try again after `Retry-After` seconds, with the same idempotency key.",
+);
+
+/// An answer without its headers.
+pub(super) fn content(description: &str, schema: &Value, example: &Value) -> Value {
+    json!({
+        "description": description,
+        "content": {"application/json": {"schema": schema, "example": example}},
+    })
+}
+
+/// The responses by status: the answers, then each refused status with its codes.
+pub(super) fn write(operation: &Operation, endpoint: &Endpoint) -> Value {
+    let mut responses = Map::new();
+    for (status, answer) in &operation.answers {
+        let headers = answer_headers(*status, operation, endpoint);
+        responses.insert(status.to_string(), with(answer.clone(), "headers", headers));
+    }
+    for (status, ..) in &operation.refusals {
+        if !responses.contains_key(&status.to_string()) {
+            responses.insert(status.to_string(), refused(*status, operation, endpoint));
+        }
+    }
+    let shared = [
+        (UNAUTHENTICATED, !operation.is_open),
+        (TOO_LARGE, operation.body.is_some()),
+        (DEFECT, true),
+        (UNAVAILABLE, !operation.is_open),
+    ];
+    for ((status, name, ..), _) in shared.into_iter().filter(|(_, applies)| *applies) {
+        responses.entry(status.to_string()).or_insert_with(|| refer("responses", name));
+    }
+    Value::Object(responses)
+}
+
+fn answer_headers(status: u16, operation: &Operation, endpoint: &Endpoint) -> Value {
+    let headers = [
+        ("X-Request-Id", "RequestId", true),
+        ("ETag", "ETag", operation.is_versioned),
+        ("Location", "Location", status == 201),
+        ("Idempotency-Replayed", "IdempotencyReplayed", endpoint.mutates()),
+    ];
+    let headers = headers.into_iter().filter(|(.., carried)| *carried);
+    headers.map(|(name, component, _)| (name, refer("headers", component))).collect()
+}
+
+/// A status that an operation refuses with, and an example of each code.
+fn refused(status: u16, operation: &Operation, endpoint: &Endpoint) -> Value {
+    let of_status = || operation.refusals.iter().filter(|(other, ..)| *other == status);
+    let mut whens: Vec<&str> = of_status().map(|(_, _, when)| *when).collect();
+    whens.dedup();
+    let mut examples = Map::new();
+    for (_, code, when) in of_status() {
+        let mut example = problem(status, code, when, &endpoint.path.replace(['{', '}'], ""));
+        if *code == "invalid" {
+            let (pointer, detail) = fault(operation);
+            let errors = json!([{"pointer": pointer, "detail": detail}]);
+            example = with(example, "errors", errors);
+        }
+        examples.entry(*code).or_insert_with(|| json!({ "value": example }));
+    }
+    response(status, &whens.join(" "), &Value::Object(examples))
+}
+
+/// A fault that a request of this operation may have.
+fn fault(operation: &Operation) -> (String, &'static str) {
+    if let Some(Body { name, example, .. }) = &operation.body {
+        let mut schemas = operation.schemas.iter().filter(|(of, _)| of == name);
+        let required = schemas.find_map(|(_, schema)| schema.pointer("/required/0")?.as_str());
+        let field = || example.as_object()?.keys().next();
+        return match (required, field()) {
+            (Some(field), _) => (format!("/{field}"), "is required"),
+            (None, Some(field)) => (format!("/{field}"), "must not be null"),
+            (None, None) => (String::new(), "must not be empty"),
+        };
+    }
+    match operation.parameters.last().and_then(|parameter| parameter["name"].as_str()) {
+        Some(name) => (name.to_owned(), "may be given only once"),
+        None => {
+            ("Idempotency-Key".to_owned(), "must be 1 to 255 visible characters without spaces")
+        }
+    }
+}
+
+/// The refusals that every endpoint refers to.
+pub(super) fn shared() -> Value {
+    let all = [UNAUTHENTICATED, TOO_LARGE, DEFECT, UNAVAILABLE];
+    let write = |(status, name, code, when): Shared| {
+        let example = json!({ code: {"value": problem(status, code, when, "/api/v1/entities")} });
+        (name, response(status, when, &example))
+    };
+    all.into_iter().map(write).collect()
+}
+
+fn response(status: u16, description: &str, examples: &Value) -> Value {
+    let response = json!({
+        "description": description,
+        "content": {"application/problem+json": {
+            "schema": refer("schemas", "Problem"),
+            "examples": examples,
+        }},
+    });
+    let header = match status {
+        401 => json!({"WWW-Authenticate": refer("headers", "Authenticate")}),
+        503 => json!({"Retry-After": refer("headers", "RetryAfter")}),
+        _ => return response,
+    };
+    with(response, "headers", header)
+}
+
+fn problem(status: u16, code: &str, detail: &str, instance: &str) -> Value {
+    let status = http::StatusCode::from_u16(status).unwrap_or_default();
+    json!({
+        "type": format!("urn:epr:problem:{code}"),
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "detail": detail,
+        "instance": instance,
+        "code": code,
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+    })
+}
+
+/// The headers of answers.
+pub(super) fn headers() -> Value {
+    let header = |description: &str, always: bool, schema: Value, example: Value| json!({"description": description, "required": always, "schema": schema, "example": example});
+    let text = || json!({"type": "string"});
+    json!({
+        "RequestId": header(
+            "The request's own `X-Request-Id`, or the one it was given.", true, text(), json!("req-12345"),
+        ),
+        "ETag": header("The version of what is shown, for `If-Match`.", true, text(), json!("\"3\"")),
+        "Location": header(
+            "Where what was made is found.", true, text(),
+            json!("/api/v1/entities/0190b0c5-7e4c-7000-8000-000000000001"),
+        ),
+        "IdempotencyReplayed": header(
+            "That the request was answered before, under its `Idempotency-Key`, and this is that answer.",
+            false, json!({"type": "string", "const": "true"}), json!("true"),
+        ),
+        "RetryAfter": header(
+            "Seconds after which to try again.", true, json!({"type": "integer", "minimum": 0}), json!(1),
+        ),
+        "Authenticate": header("How to authenticate.", true, text(), json!("Bearer")),
+    })
+}
