@@ -7,6 +7,7 @@
 
 mod asking;
 mod consistency;
+pub mod contract;
 pub mod faults;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use local::system::{Surroundings, System};
 use serde_json::Value;
 use store::meter::Usage;
 
+use crate::contract::Contract;
 use crate::faults::Faults;
 
 /// 2026-11-23T03:30:53Z, when every world begins.
@@ -114,15 +116,19 @@ impl World {
         self.tenant("default")
     }
 
-    /// Sends any request.
+    /// Sends any request. The answer must be one that the OpenAPI document promises.
     pub async fn send(&self, request: Request<Body>) -> Reply {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.system.call(request).await;
         let (parts, body) = response.into_parts();
         let usage = parts.extensions.get::<api::UsageOf>().map(|usage| usage.0).unwrap_or_default();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let body = serde_json::from_str(&text).unwrap_or_default();
-        Reply { status: parts.status.as_u16(), headers: parts.headers, text, body, usage }
+        let reply =
+            Reply { status: parts.status.as_u16(), headers: parts.headers, text, body, usage };
+        Contract::of_the_code().check(&method, &path, &reply);
+        reply
     }
 
     /// Every item of a table of the template, by its logical id; attributes of bytes are left out.

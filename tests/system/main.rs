@@ -18,6 +18,7 @@ mod outbox;
 mod policies;
 mod principals;
 mod roles;
+mod routes;
 mod samples;
 mod tables;
 mod tour;
