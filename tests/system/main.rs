@@ -13,6 +13,7 @@ mod groups;
 mod http;
 mod idempotency;
 mod isolation;
+mod lambda_events;
 mod openapi;
 mod outbox;
 mod policies;
