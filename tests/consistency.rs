@@ -80,7 +80,7 @@ impl Tables {
                 self.expect_partner(key, &assignment, "id", part(at, 0));
             }
             ("principal", "member-of") | ("group", "member") => {
-                self.check_membership(at, key, item)
+                self.check_membership(at, key, item);
             }
             ("principal", "profile") => {
                 self.expect_key(key, &(principal_pk(&at.tenant, item), "profile".into()));

@@ -1,4 +1,8 @@
 //! Entities: creating and reading them, and every refusal of both.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, with the place where it could not"
+)]
 
 use axum::body::Body;
 use domain::document::{DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX};

@@ -1,4 +1,8 @@
 //! The conventions that every endpoint keeps: ids, traces, headers, and the refusals of the shell itself.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, with the place where it could not"
+)]
 
 use std::collections::BTreeSet;
 

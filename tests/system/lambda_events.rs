@@ -1,4 +1,8 @@
 //! The events under `/events`, as Lambda hands them to the functions: the same router serves them.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, with the place where it could not"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,8 @@
 //! What changes leave in the outbox, opened up for a test to compare.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails, with the place where it could not"
+)]
 
 use serde_json::{Value, json};
 use tests::World;
