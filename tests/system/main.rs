@@ -22,4 +22,5 @@ mod roles;
 mod routes;
 mod samples;
 mod tables;
+mod tidy;
 mod tour;

@@ -41,7 +41,7 @@ use domain::principal::Principal;
 use domain::text::{EntityName, RoleName};
 use domain::time::Timestamp;
 
-use crate::item::Item;
+use crate::item::{Item, text};
 use crate::receipt::ReceiptSlot;
 
 /// The index of things by their kind, newest last.
@@ -52,6 +52,9 @@ pub(crate) const BY_RELATION: &str = "by_relation";
 /// Parts that the listings by time are spread over, so that one tenant can write more than the
 /// 1,000 units a second that one partition of an index takes.
 pub(crate) const LISTING_SHARDS: u8 = 4;
+
+/// The sort key of every entity.
+const ENTITY: &str = "entity";
 
 /// What stands for "on no entity in particular" in an assignment's key. No id is empty.
 const EVERYWHERE: &str = "";
@@ -95,7 +98,12 @@ fn key(tenant: &TenantId, literal: &str, parts: &[&str], sk: impl Into<String>) 
 }
 
 pub(crate) fn entity(tenant: &TenantId, id: &EntityId) -> Key {
-    key(tenant, "entity", &[id.as_str()], "entity")
+    key(tenant, "entity", &[id.as_str()], ENTITY)
+}
+
+/// Whether an item is an entity, of those whose key begins like one.
+pub(crate) fn is_entity(item: &Item) -> bool {
+    text(item, "sk") == Some(ENTITY)
 }
 
 pub(crate) fn entity_name(tenant: &TenantId, kind: &TypeName, name: &EntityName) -> Key {
@@ -110,8 +118,13 @@ pub(crate) fn roles(tenant: &TenantId) -> String {
 /// What the sort keys of roles begin with.
 pub(crate) const ROLE_PREFIX: &str = "role/";
 
+/// The place of a role among all of a tenant's.
+pub(crate) fn role_place(id: &RoleId) -> String {
+    format!("{ROLE_PREFIX}{id}")
+}
+
 pub(crate) fn role(tenant: &TenantId, id: &RoleId) -> Key {
-    key(tenant, "roles", &[], format!("{ROLE_PREFIX}{id}"))
+    key(tenant, "roles", &[], role_place(id))
 }
 
 pub(crate) fn role_name(tenant: &TenantId, name: &RoleName) -> Key {

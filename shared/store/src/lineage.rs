@@ -5,7 +5,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::entity::Entity;
 use domain::id::{EntityId, TenantId};
 use domain::lineage::{LINEAGE_DEPTH_MAX, Lineage};
@@ -82,7 +81,7 @@ impl Walk {
 
 /// The entity of an item that is one.
 pub(crate) fn node(item: Item) -> Option<Result<Placed, Error>> {
-    (item.get("sk") == Some(&AttributeValue::S("entity".to_owned()))).then(|| placed(item))
+    key::is_entity(&item).then(|| placed(item))
 }
 
 impl Store {

@@ -50,7 +50,7 @@ impl Store {
         let mut roles = stored.items.into_iter().map(role).collect::<Result<Vec<_>, _>>()?;
         // Built-in roles are not stored; they take their place in the order, as far as this page reaches.
         let reaches = roles.last().filter(|_| more_stored).map(|last| last.id.clone());
-        let position = |role: &Role| format!("{ROLE_PREFIX}{}", role.id);
+        let position = |role: &Role| key::role_place(&role.id);
         roles.extend(Role::system(tenant).into_iter().filter(|role| {
             after.is_none_or(|after| *position(role) > *after)
                 && reaches.as_ref().is_none_or(|last| role.id < *last)
