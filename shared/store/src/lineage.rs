@@ -112,6 +112,9 @@ impl Store {
         for height in 1..levels_max {
             let below =
                 try_join_all(level.iter().map(|parent| self.children_read(tenant, parent))).await?;
+            let Some(below) = below.into_iter().collect::<Option<Vec<_>>>() else {
+                return Ok(None);
+            };
             level = below.into_iter().flatten().map(|child| child.id).collect();
             looked_at += level.len();
             if level.is_empty() {
@@ -124,12 +127,13 @@ impl Store {
         Ok(Some(levels_max))
     }
 
-    /// The children of an entity, archived ones too, up to one more than is ever looked at.
+    /// The children of an entity, archived ones too; `None` when there are more than is ever looked at,
+    /// or their attributes are so large that a list does not get to the last of them.
     async fn children_read(
         &self,
         tenant: &TenantId,
         parent: &EntityId,
-    ) -> Result<Vec<Entity>, Error> {
+    ) -> Result<Option<Vec<Entity>>, Error> {
         let shelf = |status| EntityFilter {
             parent_id: Some(parent.clone()),
             status,
@@ -137,10 +141,13 @@ impl Store {
         };
         let (live, archived) = (shelf(None), shelf(Some(domain::entity::Status::Archived)));
         let (mut children, archived) = tokio::try_join!(
-            self.entity_list(tenant, &live, None, SUBTREE_ENTITIES_MAX + 1),
-            self.entity_list(tenant, &archived, None, SUBTREE_ENTITIES_MAX + 1),
+            self.entity_list(tenant, &live, None, SUBTREE_ENTITIES_MAX),
+            self.entity_list(tenant, &archived, None, SUBTREE_ENTITIES_MAX),
         )?;
+        if children.next.is_some() || archived.next.is_some() {
+            return Ok(None);
+        }
         children.items.extend(archived.items);
-        Ok(children.items)
+        Ok(Some(children.items))
     }
 }
