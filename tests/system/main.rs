@@ -1,8 +1,14 @@
 //! The system tests: one binary, a file for each function and each promise.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails, with the place where it could not"
+)]
 
 mod assignment_lists;
 mod assignments;
 mod concurrency;
+mod consistency;
 mod costs;
 mod entities;
 mod entities_change;
