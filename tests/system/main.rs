@@ -7,6 +7,9 @@
 
 mod assignment_lists;
 mod assignments;
+mod authorize;
+mod authorize_explain;
+mod authorize_oracle;
 mod concurrency;
 mod consistency;
 mod costs;
