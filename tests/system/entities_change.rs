@@ -110,11 +110,12 @@ async fn a_rename_takes_the_new_name_and_frees_the_old() {
 
 #[tokio::test]
 async fn a_name_can_be_given_up_and_taken_back() {
-    let (_, tenant, path) = acme().await;
+    let (world, tenant, path) = acme().await;
     for name in ["Beta", "Acme", "Beta", "Acme"] {
         tenant.patch(&path, json!({"name": name})).await.expect(200);
     }
     tenant.entity("Beta", "issuer", None).await;
+    world.check_consistency().await;
 }
 
 #[tokio::test]

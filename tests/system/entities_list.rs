@@ -116,10 +116,10 @@ async fn pages_hold_each_of_two_hundred_entities_once_and_in_order() {
     for (query, expected) in [
         (format!("{types}&limit=7"), of_kinds(&[0, 1, 2, 3])),
         (format!("{types}&limit=200"), of_kinds(&[0, 1, 2, 3])),
-        ("type=spv&type=agent&limit=7".to_owned(), of_kinds(&[0, 3])),
-        ("type=offering&limit=7".to_owned(), of_kinds(&[1])),
-        (format!("parent_id={parent}&limit=7"), of_kinds(&[0, 2])),
-        (format!("parent_id={parent}&type=investor&limit=7"), of_kinds(&[2])),
+        ("type=spv&type=agent&limit=21".to_owned(), of_kinds(&[0, 3])),
+        ("type=offering&limit=21".to_owned(), of_kinds(&[1])),
+        (format!("parent_id={parent}&limit=21"), of_kinds(&[0, 2])),
+        (format!("parent_id={parent}&type=investor&limit=21"), of_kinds(&[2])),
     ] {
         let pages = pages(&tenant, &query).await;
         let listed: Vec<&str> = pages.iter().flat_map(Reply::ids).collect();

@@ -165,7 +165,8 @@ async fn a_subtree_moves_up_and_sideways_however_high_it_is() {
 
 #[tokio::test]
 async fn a_permission_follows_the_tree_as_it_is_now() {
-    let tenant = World::new().default_tenant();
+    let world = World::new();
+    let tenant = world.default_tenant();
     let line = line(&tenant, "level", None, 4).await;
     let (here, there) =
         (tenant.entity("here", "other", None).await, tenant.entity("there", "other", None).await);
@@ -178,4 +179,5 @@ async fn a_permission_follows_the_tree_as_it_is_now() {
     assert!(tenant.may("alice", "document:read", leaf).await);
     put_under(&tenant, &line[0], Some(&there)).await.expect(200);
     assert!(!tenant.may("alice", "document:read", leaf).await);
+    world.check_consistency().await;
 }

@@ -118,9 +118,11 @@ async fn live(scenario: &mut Scenario) {
 #[tokio::test]
 async fn every_operation_of_the_document_does_what_it_says() {
     let contract = Contract::of_the_code();
-    let tenant = World::new().default_tenant();
+    let world = World::new();
+    let tenant = world.default_tenant();
     let mut scenario = Scenario { tenant, contract, exercised: BTreeSet::new() };
     live(&mut scenario).await;
+    world.check_consistency().await;
     assert_eq!(scenario.exercised, contract.operations.keys().cloned().collect());
 }
 
