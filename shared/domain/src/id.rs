@@ -15,7 +15,7 @@ pub const ID_BYTES_MAX: usize = 128;
 /// What an identifier may look like, as a regular expression for documentation and for clients.
 pub const ID_PATTERN: &str = "^[A-Za-z0-9._:@-]{1,128}$";
 
-/// Identifiers that begin so belong to the product itself and are refused from clients.
+/// Identifiers that begin so belong to the product itself; no client may choose one for a role.
 pub const RESERVED_PREFIX: &str = "system:";
 
 /// The principal id that stands for every principal of a type.

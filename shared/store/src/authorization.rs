@@ -6,7 +6,9 @@
 //! for each level of groups, whose roles are known only then, and where a hint has gone stale.
 //!
 //! Nothing is remembered between two decisions yet. Each read is strongly consistent and begins after
-//! the request came in, so a change that was acknowledged before is seen.
+//! the request came in, so a change that was acknowledged before is seen. The trips together are no
+//! snapshot: of two changes made one after the other *while* a decision is read, it may see the later and
+//! not the earlier. Epochs read before and compared after will close that gap.
 
 use std::collections::HashMap;
 use std::sync::Arc;

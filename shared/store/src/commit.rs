@@ -135,12 +135,15 @@ impl<'a> Unit<'a> {
             .table_name(table)
             .set_key(Some(key::graph(&self.intent.act.tenant_id, graph).into_item()))
             .update_expression("SET version = :next")
-            .condition_expression(
-                "version = :version OR (attribute_not_exists(pk) AND :version = :none)",
-            )
-            .expression_attribute_values(":next", number(version + 1))
-            .expression_attribute_values(":version", number(version))
-            .expression_attribute_values(":none", number(0));
+            .expression_attribute_values(":next", number(version + 1));
+        // A graph that was never reshaped has no item, and counts as version 0.
+        let update = if version == 0 {
+            update.condition_expression("attribute_not_exists(pk)")
+        } else {
+            update
+                .condition_expression("version = :version")
+                .expression_attribute_values(":version", number(version))
+        };
         self.push_update(update, Guard::Graph);
         self
     }
