@@ -60,7 +60,7 @@ pub(crate) fn create_assignment() -> Operation {
 pub(crate) fn list_assignments() -> Operation {
     Operation::new("listAssignments", "List assignments")
         .describe(
-            "Of a principal by role and entity; otherwise newest first, where a new one shows within moments.",
+            "Of a principal in a stable order; otherwise newest first, where a new one shows within moments.",
         )
         .query("principal_id", "Held by this principal itself, not through a group.", id_or_every(), false)
         .query("principal_type", "The type of `principal_id`; `user` when absent.", principal_type(), false)
@@ -116,7 +116,7 @@ pub(crate) fn add_member() -> Operation {
 
 pub(crate) fn list_members() -> Operation {
     Operation::new("listGroupMembers", "List the members of a group")
-        .describe("Its own members by type and id, not those of groups within it. A group without members is empty.")
+        .describe("Its own members in a stable order, not those of groups within it. A group without members is empty.")
         .paged()
         .lists::<MemberBody>("A page of members.", &member())
 }

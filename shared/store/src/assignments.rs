@@ -129,7 +129,7 @@ impl Store {
         self.commit(unit).await
     }
 
-    /// A page of assignments: of a principal by role and entity, strongly consistent; otherwise newest
+    /// A page of assignments: of a principal in a stable order, strongly consistent; otherwise newest
     /// first, through an index, where one shows shortly after it was made.
     pub async fn assignment_list(
         &self,

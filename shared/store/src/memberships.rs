@@ -110,7 +110,7 @@ impl Store {
         self.commit(unit).await
     }
 
-    /// A page of a group's members by type and id. 1 RCU per 4 KiB.
+    /// A page of a group's members in a stable order. 1 RCU per 4 KiB.
     pub async fn membership_list(
         &self,
         tenant: &TenantId,
