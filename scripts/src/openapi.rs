@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::say;
+
 /// What `epr openapi` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -27,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     let written = local::system::openapi_yaml().map_err(|error| error.to_string())?;
     let path = &arguments.output;
     if path.as_os_str() == "-" {
-        print!("{written}");
+        say(&written);
         return Ok(());
     }
     if arguments.check {
@@ -40,6 +42,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     }
     std::fs::write(path, written)
         .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    println!("wrote {}", path.display());
+    say(&format!("wrote {}\n", path.display()));
     Ok(())
 }

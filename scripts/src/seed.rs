@@ -2,11 +2,13 @@
 
 mod demo;
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use clap::Args;
 use reqwest::StatusCode;
 use serde::Deserialize;
+
+use crate::say;
 
 /// The codes of refusals that say that what was to be made is there.
 const ALREADY_THERE: [&str; 3] = ["id_taken", "name_taken", "assigned_otherwise"];
@@ -57,13 +59,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         url: arguments.url.trim_end_matches('/').to_owned(),
         tenant: arguments.tenant,
     };
-    println!("Filling tenant `{}` at {}:", api.tenant, api.url);
+    say(&format!("Filling tenant `{}` at {}:\n", api.tenant, api.url));
     for step in demo::steps()? {
         let count = api.make(&step).await?;
         let what = step.what;
-        println!("  {what:<12} {:>3} made, {:>3} there before", count.made, count.there);
+        say(&format!("  {what:<12} {:>3} made, {:>3} there before\n", count.made, count.there));
     }
-    println!("\nNow ask it:\n{}", demo::questions(&api.url, &api.tenant));
+    say(&format!("\nNow ask it:\n{}\n", demo::questions(&api.url, &api.tenant)));
     Ok(())
 }
 
@@ -73,9 +75,7 @@ impl Api {
         let shows_progress = std::io::stdout().is_terminal();
         for (done, request) in step.requests.iter().enumerate() {
             if shows_progress {
-                print!("\r  {:<12} {done:>3} of {}", step.what, step.requests.len());
-                // Progress that cannot be shown is no reason to stop.
-                let _ = std::io::stdout().flush();
+                say(&format!("\r  {:<12} {done:>3} of {}", step.what, step.requests.len()));
             }
             if self.send(request).await? {
                 count.made += 1;
@@ -84,7 +84,7 @@ impl Api {
             }
         }
         if shows_progress {
-            print!("\r");
+            say("\r");
         }
         Ok(count)
     }

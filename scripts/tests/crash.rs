@@ -333,6 +333,16 @@ fn the_openapi_document_can_be_written_to_standard_output_and_checked() {
 }
 
 #[test]
+fn a_command_whose_reader_goes_away_ends_quietly() {
+    let mut command = epr(&["openapi", "--output", "-"]);
+    let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The document is larger than what a pipe holds, so it cannot all have been written yet.
+    drop(running.stdout.take());
+    let Output { status, stderr, .. } = running.wait_with_output().unwrap();
+    assert_eq!((status.code(), String::from_utf8_lossy(&stderr).as_ref()), (Some(0), ""));
+}
+
+#[test]
 fn every_command_explains_itself_with_examples() {
     let (code, said, _) = run(&["--help"]);
     assert_eq!(code, Some(0));
