@@ -1,14 +1,12 @@
 //! A request that may change something: who asks, on whose behalf, under which conditions.
 
-use std::time::Duration;
-
 use axum::extract::FromRequestParts;
 use domain::change::Act;
 use domain::id::PrincipalId;
 use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderMap, header};
-use store::{Intent, ReceiptSlot, Store};
+use store::{Intent, ReceiptSlot, Store, random_pause};
 
 use crate::answer::Answer;
 use crate::app::App;
@@ -22,7 +20,7 @@ const ACTOR_HEADER: &str = "x-actor-id";
 /// How often read, decide and commit are tried while others change the same thing.
 const ATTEMPTS_MAX: u32 = 8;
 
-/// The longest pause before the second attempt; it doubles with each further one.
+/// From this the pauses between attempts grow.
 const PAUSE_MILLISECONDS_FIRST: u64 = 4;
 
 /// A mutating request: the caller, the moment, and the conditions it came with.
@@ -80,9 +78,7 @@ impl Mutation {
         loop {
             match attempt().await {
                 Err(problem) if problem.lost_race && tried < ATTEMPTS_MAX => {
-                    let longest = PAUSE_MILLISECONDS_FIRST << tried;
-                    let pause = getrandom::u64().unwrap_or(longest) % (longest + 1);
-                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                    tokio::time::sleep(random_pause(PAUSE_MILLISECONDS_FIRST, tried)).await;
                     tried += 1;
                 }
                 settled => return settled,

@@ -19,6 +19,7 @@ use crate::error::{Error, Guard, is_busy};
 use crate::item::Item;
 use crate::key::{self, Key};
 use crate::meter::Call;
+use crate::pause::random_pause;
 use crate::receipt::{ReceiptSlot, receipt_item};
 use crate::{Store, outbox};
 
@@ -28,7 +29,7 @@ pub const COMMIT_ATTEMPTS_MAX: u32 = 6;
 /// How long the store goes on sending one transaction, in milliseconds: less than what a function has.
 pub(crate) const COMMIT_MILLISECONDS_MAX: u64 = 6_000;
 
-/// The longest pause before the second attempt; it doubles with each further one.
+/// From this the pauses between attempts grow.
 const PAUSE_MILLISECONDS_FIRST: u64 = 20;
 
 /// A write that is about to happen: who wants it, and the answer to remember where the request carries
@@ -220,7 +221,7 @@ impl Store {
                 return Err(error);
             }
             tracing::debug!(attempt, %error, "transaction sent again");
-            tokio::time::sleep(pause(attempt)).await;
+            tokio::time::sleep(random_pause(PAUSE_MILLISECONDS_FIRST, attempt)).await;
             attempt += 1;
         }
     }
@@ -258,12 +259,6 @@ fn read_failure(
         codes.join(", "),
         canceled.message().unwrap_or_default()
     ))
-}
-
-/// A random pause, longer on average with each attempt.
-fn pause(attempt: u32) -> Duration {
-    let longest = PAUSE_MILLISECONDS_FIRST << attempt.min(10);
-    Duration::from_millis(getrandom::u64().unwrap_or(longest) % (longest + 1))
 }
 
 fn number(value: u64) -> AttributeValue {

@@ -43,6 +43,7 @@ mod lineage;
 mod memberships;
 pub mod meter;
 mod outbox;
+mod pause;
 mod principals;
 mod read;
 mod receipt;
@@ -58,7 +59,7 @@ pub use commit::{COMMIT_ATTEMPTS_MAX, Intent};
 pub use entities::{EntityFilter, Placed};
 pub use error::{Error, Guard};
 pub use graph::Graph;
-pub use outbox::{AuditRow, EventRow, SCHEMA_VERSION};
+pub use pause::random_pause;
 pub use read::Page;
 pub use receipt::{RECEIPT_SECONDS, Receipt, ReceiptSlot};
 

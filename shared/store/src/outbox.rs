@@ -5,86 +5,86 @@ use domain::entity_type::TypeName;
 use domain::id::{EntityId, EventId, Ids, PrincipalId, TenantId};
 use domain::principal::PrincipalType;
 use domain::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::item::{Item, from_item, to_item};
-use crate::{Store, key};
+use crate::item::{Item, to_item};
+use crate::key;
 
 /// The version of the envelope.
-pub const SCHEMA_VERSION: &str = "v1";
+const SCHEMA_VERSION: &str = "v1";
 
 /// A stored event. `payload` and `context` are JSON texts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EventRow {
+#[derive(Serialize)]
+struct EventRow {
     /// `event`, where an audit entry has `audit`.
-    pub record: String,
+    record: String,
     /// The same over every delivery.
-    pub event_id: EventId,
+    event_id: EventId,
     /// What happened.
-    pub event_type: String,
+    event_type: String,
     /// Who says so.
-    pub source: String,
+    source: String,
     /// When it happened.
-    pub occurred_at: Timestamp,
+    occurred_at: Timestamp,
     /// Whose it is.
-    pub tenant_id: TenantId,
+    tenant_id: TenantId,
     /// What it belongs to: the request, for events of the core.
-    pub correlation_id: Option<String>,
+    correlation_id: Option<String>,
     /// The version of the envelope.
-    pub schema_version: String,
+    schema_version: String,
     /// The kind of thing it happened to.
-    pub aggregate_type: String,
+    aggregate_type: String,
     /// The thing it happened to.
-    pub aggregate_id: String,
+    aggregate_id: String,
     /// What changed.
-    pub payload: String,
+    payload: String,
     /// Who did it, on whose behalf, in which request.
-    pub context: String,
+    context: String,
     /// `pending`, `succeeded` or `failed`.
-    pub delivery_state: String,
+    delivery_state: String,
     /// How often delivery was tried.
-    pub delivery_attempts: u32,
+    delivery_attempts: u32,
     /// When it was stored.
-    pub created_at: Timestamp,
+    created_at: Timestamp,
     /// When its delivery last changed.
-    pub updated_at: Timestamp,
+    updated_at: Timestamp,
 }
 
 /// A stored audit entry on its way to the ledger: the producers' contract plus its delivery.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditRow {
+#[derive(Serialize)]
+struct AuditRow {
     /// `audit`.
-    pub record: String,
+    record: String,
     /// The same over every delivery.
-    pub event_id: EventId,
+    event_id: EventId,
     /// Who says so.
-    pub source: String,
+    source: String,
     /// What was done.
-    pub action: String,
+    action: String,
     /// Who was authenticated.
-    pub actor_id: PrincipalId,
+    actor_id: PrincipalId,
     /// The type of who was authenticated.
-    pub actor_type: PrincipalType,
+    actor_type: PrincipalType,
     /// On whose behalf.
-    pub on_behalf_of: Option<PrincipalId>,
+    on_behalf_of: Option<PrincipalId>,
     /// The entity it was done to.
-    pub entity_id: Option<EntityId>,
+    entity_id: Option<EntityId>,
     /// Its type.
-    pub entity_type: Option<TypeName>,
+    entity_type: Option<TypeName>,
     /// The request.
-    pub correlation_id: String,
+    correlation_id: String,
     /// Ids and names, as a JSON text.
-    pub details: String,
+    details: String,
     /// When it was done.
-    pub occurred_at: Timestamp,
+    occurred_at: Timestamp,
     /// Whose it is.
-    pub tenant_id: TenantId,
+    tenant_id: TenantId,
     /// `pending`, `succeeded` or `failed`.
-    pub delivery_state: String,
+    delivery_state: String,
     /// How often delivery was tried.
-    pub delivery_attempts: u32,
+    delivery_attempts: u32,
 }
 
 /// The rows of a change: one for each event, and one for the audit entry.
@@ -150,17 +150,5 @@ fn audit_row(event_id: EventId, act: &Act, audit: &AuditDraft) -> AuditRow {
         tenant_id: act.tenant_id.clone(),
         delivery_state: "pending".to_owned(),
         delivery_attempts: 0,
-    }
-}
-
-impl Store {
-    /// One event. 1 strongly consistent read of its size.
-    pub async fn event_read(
-        &self,
-        tenant: &TenantId,
-        id: &EventId,
-    ) -> Result<Option<EventRow>, Error> {
-        let item = self.get_from(&self.tables.events, key::event(tenant, id)).await?;
-        item.map(from_item).transpose()
     }
 }

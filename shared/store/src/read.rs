@@ -50,16 +50,11 @@ impl<T> Page<T> {
 impl Store {
     /// One item of the core table, strongly consistent.
     pub(crate) async fn get(&self, key: Key) -> Result<Option<Item>, Error> {
-        self.get_from(&self.tables.core, key).await
-    }
-
-    /// One item, strongly consistent.
-    pub(crate) async fn get_from(&self, table: &str, key: Key) -> Result<Option<Item>, Error> {
         let call = Call::begin();
         let output = self
             .client
             .get_item()
-            .table_name(table)
+            .table_name(&self.tables.core)
             .set_key(Some(key.into_item()))
             .consistent_read(true)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
