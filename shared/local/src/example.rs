@@ -92,3 +92,86 @@ Outputs:
 pub(crate) fn template() -> Template {
     Template::parse(TEMPLATE).unwrap()
 }
+
+/// A table whose changes reach a topic, queues behind that, and functions behind those.
+pub(crate) const FLOW: &str = r#"
+Parameters:
+  Patience: {Type: Number, Default: 60}
+Resources:
+  LedgerTable:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+      StreamSpecification: {StreamViewType: NEW_IMAGE}
+  EventsTopic: {Type: AWS::SNS::Topic}
+  WorkQueue:
+    Type: AWS::SQS::Queue
+    Properties:
+      VisibilityTimeout: !Ref Patience
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt DeadQueue.Arn, maxReceiveCount: 2}
+  DeadQueue: {Type: AWS::SQS::Queue, Properties: {MessageRetentionPeriod: 1209600}}
+  RawQueue:
+    Type: AWS::SQS::Queue
+    Properties: {DelaySeconds: 0, ReceiveMessageWaitTimeSeconds: 20}
+  WorkSubscription:
+    Type: AWS::SNS::Subscription
+    Properties: {TopicArn: !Ref EventsTopic, Protocol: sqs, Endpoint: !GetAtt WorkQueue.Arn}
+  RawSubscription:
+    Type: AWS::SNS::Subscription
+    Properties:
+      TopicArn: !Ref EventsTopic
+      Protocol: sqs
+      Endpoint: !GetAtt [RawQueue, Arn]
+      RawMessageDelivery: true
+      FilterPolicy:
+        event_type: [entity.created, {prefix: role.}]
+        tenant_id: [{anything-but: [t-hidden]}]
+  MailSubscription:
+    Type: AWS::SNS::Subscription
+    Properties: {TopicArn: !Ref EventsTopic, Protocol: email, Endpoint: a@example.com}
+  RelayFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/relay
+      Environment:
+        Variables:
+          TOPIC: !Ref EventsTopic
+          QUEUE: !Ref WorkQueue
+          QUEUE_ARN: !GetAtt WorkQueue.Arn
+          PATIENCE: !Ref Patience
+      Events:
+        Stream:
+          Type: DynamoDB
+          Properties:
+            Stream: !GetAtt LedgerTable.StreamArn
+            StartingPosition: TRIM_HORIZON
+            BatchSize: 4
+            MaximumRetryAttempts: 2
+            BisectBatchOnFunctionError: true
+            FunctionResponseTypes: [ReportBatchItemFailures]
+            DestinationConfig: {OnFailure: {Destination: !GetAtt DeadQueue.Arn}}
+            FilterCriteria: {Filters: [{Pattern: '{"eventName": ["INSERT"]}'}]}
+  WorkerFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/worker
+      Events:
+        Work:
+          Type: SQS
+          Properties:
+            Queue: !GetAtt WorkQueue.Arn
+            BatchSize: 5
+            FunctionResponseTypes: [ReportBatchItemFailures]
+            ScalingConfig: {MaximumConcurrency: 2}
+  SweeperFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/sweeper
+      Events:
+        Tick: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(5 minutes)}}
+"#;
+
+pub(crate) fn flow() -> Template {
+    Template::parse(FLOW).unwrap()
+}

@@ -6,6 +6,9 @@
 pub mod authorizer;
 pub mod embedded;
 pub mod gateway;
+mod names;
+pub mod pattern;
+pub mod schedule;
 pub mod server;
 pub mod system;
 pub mod template;

@@ -1,12 +1,18 @@
-//! What `template.yaml` says of tables, functions and routes.
+//! What `template.yaml` says of tables, topics, queues, functions and what invokes them.
 //!
-//! **Invariant:** only what the process can act on is read. Policies, alarms, layers and events that
-//! are not HTTP are left to SAM, and a resource that is needed but cannot be understood is refused
-//! by name.
+//! **Invariant:** only what the process can act on is read. Policies, alarms and layers are left to
+//! SAM, and a resource that is needed but cannot be understood is refused by name.
 
 mod document;
+mod messaging;
+mod references;
+mod sources;
+
+pub use messaging::{Filter, Queue, Redrive, Subscription, Topic};
+pub use sources::{QueueTrigger, ScheduleTrigger, Source, StreamTrigger, Trigger};
 
 use dynoxide::types::{AttributeDefinition, GlobalSecondaryIndex, KeySchemaElement};
+use references::References;
 use saphyr::ScanError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -20,6 +26,13 @@ const METHODS: [&str; 8] = ["ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", 
 pub struct Template {
     /// Every `AWS::DynamoDB::Table`.
     pub tables: Vec<Table>,
+    /// Every `AWS::SNS::Topic`.
+    pub topics: Vec<Topic>,
+    /// Every `AWS::SQS::Queue`.
+    pub queues: Vec<Queue>,
+    /// Every `AWS::SNS::Subscription` of a queue. Those by email, SMS and HTTP lead out of the
+    /// deployment and are left alone.
+    pub subscriptions: Vec<Subscription>,
     /// Every `AWS::Serverless::Function`, those without routes included.
     pub functions: Vec<Function>,
 }
@@ -41,7 +54,7 @@ pub struct Table {
     pub ttl_attribute: Option<String>,
 }
 
-/// A function and what reaches it over HTTP.
+/// A function and what invokes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
     /// The logical id in the template.
@@ -50,8 +63,11 @@ pub struct Function {
     pub folder: String,
     /// The routes of its `HttpApi` events, in order of event name.
     pub routes: Vec<Route>,
+    /// Its other events, in order of event name.
+    pub sources: Vec<Source>,
     /// Its environment over the global one. A `!Ref` of a table is the table's name in this
-    /// process, one of a parameter is its default; other intrinsic values are left out.
+    /// process, one of a topic its ARN and one of a queue its URL there, one of a parameter is its
+    /// default; other intrinsic values are left out.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -103,6 +119,20 @@ pub enum TemplateError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// Something that this process needs, but could not run as it would be deployed.
+    #[error("`{resource}` in the template: {reason}")]
+    Refused {
+        /// The logical id, for an event with the function's before it.
+        resource: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl TemplateError {
+    fn refused(resource: &str, reason: impl Into<String>) -> Self {
+        Self::Refused { resource: resource.to_owned(), reason: reason.into() }
+    }
 }
 
 impl Template {
@@ -113,20 +143,48 @@ impl Template {
             .get("Resources")
             .and_then(Value::as_object)
             .ok_or(TemplateError::NoResources)?;
-        let mut template = Self { tables: Vec::new(), functions: Vec::new() };
+        let references = References { document: &document };
+        let mut template = Self {
+            tables: Vec::new(),
+            topics: Vec::new(),
+            queues: Vec::new(),
+            subscriptions: Vec::new(),
+            functions: Vec::new(),
+        };
         for (id, resource) in resources {
             let Resource { kind, metadata, properties } = typed(id, resource)?;
             match kind.as_str() {
-                "AWS::DynamoDB::Table" => template.tables.push(table(id, &properties)?),
+                references::TABLE => template.tables.push(table(id, &properties)?),
+                references::TOPIC => {
+                    template.topics.push(messaging::topic(references, id, &properties)?);
+                }
+                references::QUEUE => {
+                    template.queues.push(messaging::queue(references, id, &properties)?);
+                }
+                "AWS::SNS::Subscription" => {
+                    let subscription = messaging::subscription(references, id, &properties)?;
+                    template.subscriptions.extend(subscription);
+                }
                 "AWS::Serverless::Function" => {
-                    template.functions.push(function(id, &document, &metadata, &properties)?);
+                    template.functions.push(function(id, references, &metadata, &properties)?);
+                }
+                "AWS::Lambda::EventSourceMapping" => {
+                    let reason = "event source mappings are read from the events of functions";
+                    return Err(TemplateError::refused(id, reason));
                 }
                 _ => {}
             }
         }
-        template.tables.sort_by(|a, b| a.id.cmp(&b.id));
-        template.functions.sort_by(|a, b| a.id.cmp(&b.id));
+        template.sort();
         Ok(template)
+    }
+
+    fn sort(&mut self) {
+        self.tables.sort_by(|a, b| a.id.cmp(&b.id));
+        self.topics.sort_by(|a, b| a.id.cmp(&b.id));
+        self.queues.sort_by(|a, b| a.id.cmp(&b.id));
+        self.subscriptions.sort_by(|a, b| a.id.cmp(&b.id));
+        self.functions.sort_by(|a, b| a.id.cmp(&b.id));
     }
 }
 
@@ -207,25 +265,25 @@ fn table(id: &str, properties: &Value) -> Result<Table, TemplateError> {
 
 fn function(
     id: &str,
-    document: &Value,
+    references: References<'_>,
     metadata: &Value,
     properties: &Value,
 ) -> Result<Function, TemplateError> {
     let folder = folder(metadata, properties)
         .ok_or_else(|| TemplateError::NoFolder { resource: id.to_owned() })?
         .to_owned();
-    let mut routes = Vec::new();
+    let (mut routes, mut sources) = (Vec::new(), Vec::new());
     for (name, event) in typed::<FunctionProperties>(id, properties)?.events {
+        let resource = format!("{id}.{name}");
         if event.kind == "HttpApi" {
-            routes.push(route(format!("{id}.{name}"), &event.properties)?);
+            routes.push(route(resource, &event.properties)?);
+        } else {
+            let trigger = sources::trigger(references, &resource, &event.kind, &event.properties)?;
+            sources.extend(trigger.map(|trigger| Source { name, trigger }));
         }
     }
-    Ok(Function {
-        id: id.to_owned(),
-        folder,
-        routes,
-        environment: environment(document, properties),
-    })
+    let environment = references.environment(properties);
+    Ok(Function { id: id.to_owned(), folder, routes, sources, environment })
 }
 
 /// The last component of `CodeUri`; the binary where the whole workspace is the code (`.`).
@@ -259,42 +317,6 @@ fn route(resource: String, properties: &Value) -> Result<Route, TemplateError> {
     Err(TemplateError::Route { resource, method, path, reason })
 }
 
-fn environment(document: &Value, properties: &Value) -> BTreeMap<String, String> {
-    let globals = document.pointer("/Globals/Function/Environment/Variables");
-    let own = properties.pointer("/Environment/Variables");
-    let mut environment = BTreeMap::new();
-    for (name, value) in [globals, own].into_iter().flatten().filter_map(Value::as_object).flatten()
-    {
-        match resolved(document, value) {
-            Some(value) => environment.insert(name.clone(), value),
-            // What the function itself says of a variable hides the global value even where it
-            // cannot be resolved: a wrong value would be worse than none.
-            None => environment.remove(name),
-        };
-    }
-    environment
-}
-
-fn resolved(document: &Value, value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
-        Value::Object(intrinsic) => {
-            let id = intrinsic.get("Ref")?.as_str()?;
-            let kind = document.get("Resources")?.get(id).and_then(|resource| resource.get("Type"));
-            if kind.and_then(Value::as_str) == Some("AWS::DynamoDB::Table") {
-                return Some(id.to_owned());
-            }
-            match document.get("Parameters")?.get(id)?.get("Default")? {
-                Value::String(text) => Some(text.clone()),
-                default @ (Value::Bool(_) | Value::Number(_)) => Some(default.to_string()),
-                Value::Null | Value::Array(_) | Value::Object(_) => None,
-            }
-        }
-        Value::Null | Value::Array(_) => None,
-    }
-}
-
 fn typed<T: DeserializeOwned>(resource: &str, value: &Value) -> Result<T, TemplateError> {
     // A resource without properties still has none of the wrong shape.
     let value = if value.is_null() { Value::Object(serde_json::Map::new()) } else { value.clone() };
@@ -302,5 +324,7 @@ fn typed<T: DeserializeOwned>(resource: &str, value: &Value) -> Result<T, Templa
         .map_err(|source| TemplateError::Property { resource: resource.to_owned(), source })
 }
 
+#[cfg(test)]
+mod event_tests;
 #[cfg(test)]
 mod tests;
