@@ -20,7 +20,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use storage::DataFolder;
+
+pub(crate) use storage::DataFolder;
 
 /// An embedded DynamoDB. Clones are cheap and share the data.
 #[derive(Clone)]
@@ -124,6 +125,11 @@ impl Embedded {
     /// The wire below the SDK client.
     pub fn http_client(&self) -> SharedHttpClient {
         connector::http_client(self.clone())
+    }
+
+    /// The folder that the tables are kept in, unless they are in memory.
+    pub(crate) fn folder(&self) -> Option<Arc<DataFolder>> {
+        self.folder.clone()
     }
 
     /// Deletes what has expired from all tables with a TTL, and returns how many items that were.

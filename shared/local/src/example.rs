@@ -1,6 +1,8 @@
 //! A template and functions for this crate's tests.
 
 use crate::template::Template;
+use domain::time::{Clock, Timestamp};
+use tokio::time::Instant;
 
 /// Every short tag, two tables, and functions with each kind of event.
 pub(crate) const TEMPLATE: &str = r#"
@@ -174,4 +176,13 @@ Resources:
 
 pub(crate) fn flow() -> Template {
     Template::parse(FLOW).unwrap()
+}
+
+/// A clock that goes as tokio's does: in a test whose clock is paused, only when that is advanced.
+pub(crate) fn clock() -> Clock {
+    let (started, moment) = (Instant::now(), Timestamp::parse("2026-11-23T03:30:53Z").unwrap());
+    Clock::from_fn(move || {
+        let passed = i64::try_from(started.elapsed().as_micros()).unwrap();
+        Timestamp::from_microseconds(moment.as_microseconds() + passed).unwrap()
+    })
 }

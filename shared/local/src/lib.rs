@@ -6,6 +6,8 @@
 pub mod authorizer;
 pub mod embedded;
 pub mod gateway;
+pub mod messaging;
+mod moment;
 mod names;
 pub mod pattern;
 pub mod schedule;

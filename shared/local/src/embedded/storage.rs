@@ -17,8 +17,8 @@ const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS _stream_records_by_number
 
 /// A folder that no other server uses while this lives.
 #[derive(Debug)]
-pub(super) struct DataFolder {
-    pub(super) path: PathBuf,
+pub(crate) struct DataFolder {
+    pub(crate) path: PathBuf,
     _lock: File,
 }
 
