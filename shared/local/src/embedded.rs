@@ -8,6 +8,7 @@ mod connector;
 mod operations;
 mod replays;
 mod storage;
+mod streams;
 mod tables;
 
 use aws_sdk_dynamodb::Client;
@@ -20,8 +21,10 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 pub(crate) use storage::DataFolder;
+pub(crate) use streams::{HORIZON, Stream};
 
 /// An embedded DynamoDB. Clones are cheap and share the data.
 #[derive(Clone)]
@@ -29,6 +32,8 @@ pub struct Embedded {
     database: Database,
     replays: Arc<Replays>,
     folder: Option<Arc<DataFolder>>,
+    /// Changes after each write.
+    writes: Arc<watch::Sender<()>>,
 }
 
 /// Why the embedded DynamoDB cannot be used.
@@ -84,7 +89,7 @@ pub enum EmbeddedError {
 impl Embedded {
     /// Tables that live as long as this value and its clients.
     pub fn memory() -> Result<Self, EmbeddedError> {
-        Ok(Self { database: storage::memory()?, replays: Arc::default(), folder: None })
+        Ok(Self::on(storage::memory()?, None))
     }
 
     /// Tables kept in `folder`, which is made if it is missing and is this process's alone until
@@ -95,7 +100,11 @@ impl Embedded {
     pub fn open(folder: &Path) -> Result<Self, EmbeddedError> {
         let held = DataFolder::hold(folder)?;
         let database = storage::file(&held.database())?;
-        Ok(Self { database, replays: Arc::default(), folder: Some(Arc::new(held)) })
+        Ok(Self::on(database, Some(Arc::new(held))))
+    }
+
+    fn on(database: Database, folder: Option<Arc<DataFolder>>) -> Self {
+        Self { database, replays: Arc::default(), folder, writes: Arc::new(watch::Sender::new(())) }
     }
 
     /// The real SDK client on this database.
@@ -137,7 +146,9 @@ impl Embedded {
     /// The engine does so only when asked, whereas DynamoDB does by itself within days. This blocks
     /// the thread; other requests get their turn between pages.
     pub fn sweep_expired(&self) -> Result<usize, EmbeddedError> {
-        self.database.sweep_ttl().map_err(engine("delete expired items"))
+        let swept = self.database.sweep_ttl().map_err(engine("delete expired items"));
+        self.writes.send_replace(());
+        swept
     }
 }
 

@@ -1,7 +1,8 @@
-//! The deployment in one process: the gateway, and DynamoDB embedded below the real SDK client.
+//! The deployment in one process: the gateway, the event pump, and DynamoDB, SNS and SQS below the
+//! real SDK clients.
 //!
-//! **Invariant:** nothing here knows what a route or a table is for. `template.yaml` alone says which
-//! exist, so what answers on a laptop and in the tests is what is deployed.
+//! **Invariant:** nothing here knows what a route, a table or a queue is for. `template.yaml` alone
+//! says which exist, so what happens on a laptop and in the tests is what is deployed.
 
 pub mod authorizer;
 pub mod embedded;
@@ -10,6 +11,7 @@ pub mod messaging;
 mod moment;
 mod names;
 pub mod pattern;
+pub mod pump;
 pub mod schedule;
 pub mod server;
 pub mod system;

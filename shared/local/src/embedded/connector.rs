@@ -39,7 +39,10 @@ fn respond(embedded: &Embedded, request: &HttpRequest) -> HttpResponse {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
     let body = request.body().bytes().unwrap_or_default();
     let (status, body) = match operations::perform(embedded, target, body) {
-        Some(Ok(answer)) => (StatusCode::OK, SdkBody::from(answer)),
+        Some(Ok(answer)) => {
+            embedded.answered(target);
+            (StatusCode::OK, SdkBody::from(answer))
+        }
         Some(Err(error)) => (
             StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             SdkBody::from(error.to_json()),

@@ -256,6 +256,11 @@ impl Messaging {
         }
     }
 
+    /// Whether a received message is hidden at all.
+    pub(crate) fn hides(&self, queue: &str) -> bool {
+        self.queue(queue).is_some_and(|queue| queue.declared.visibility_seconds > 0)
+    }
+
     /// Changes when a message of `queue` may have become visible.
     pub(crate) fn arrivals(&self, queue: &str) -> Option<tokio::sync::watch::Receiver<()>> {
         self.queue(queue).map(|state| state.arrivals.subscribe())

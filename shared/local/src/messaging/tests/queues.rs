@@ -7,6 +7,7 @@ use aws_sdk_sqs::operation::receive_message::ReceiveMessageError;
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchError;
 use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, MessageAttributeValue, SendMessageBatchRequestEntry,
+    SendMessageBatchResultEntry,
 };
 use aws_smithy_types::Blob;
 use tokio::time::Instant;
@@ -128,7 +129,7 @@ async fn of_a_batch_what_is_sound_is_sent_and_the_rest_is_named() {
     let late = late.delay_seconds(901).build().unwrap();
     let request = request.entries(entry("a", "1")).entries(entry("bad", "\u{1}"));
     let answer = request.entries(late).entries(entry("b", "2")).send().await.unwrap();
-    let sent: Vec<_> = answer.successful().iter().map(|entry| entry.id()).collect();
+    let sent: Vec<_> = answer.successful().iter().map(SendMessageBatchResultEntry::id).collect();
     assert_eq!(sent, ["a", "b"]);
     let failed: Vec<_> = answer
         .failed()
