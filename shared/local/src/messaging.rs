@@ -140,6 +140,12 @@ impl Messaging {
         connector::http_client(self.clone())
     }
 
+    /// SNS and SQS over HTTP, for tools in other processes: `aws --endpoint-url http://...`. It asks
+    /// for no credentials, so it belongs on loopback only.
+    pub fn router(&self) -> axum::Router {
+        connector::router(self.clone())
+    }
+
     /// The ARN of the template's topic `id`, as its functions are told it.
     pub fn topic_arn(id: &str) -> String {
         names::topic_arn(id)

@@ -48,3 +48,37 @@ async fn counts(client: &aws_sdk_sqs::Client, queue: &str) -> (String, String) {
 async fn pass(seconds: u64) {
     tokio::time::advance(Duration::from_secs(seconds)).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn other_processes_reach_the_same_queues_over_http() {
+    use axum::body::Body;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    let messaging = messaging();
+    let call = async |target: Option<&str>, body: &str| {
+        let mut request = http::Request::post("/");
+        if let Some(target) = target {
+            request = request.header("x-amz-target", target);
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = messaging.router().oneshot(request).await.unwrap();
+        let error = response.headers().get("x-amzn-query-error").cloned();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (error, String::from_utf8(body.to_vec()).unwrap())
+    };
+    let form = "Action=Publish&TopicArn=arn%3Aaws%3Asns%3Aus-east-1%3A0%3AEventsTopic&Message=hi";
+    let (error, published) = call(None, form).await;
+    assert!(error.is_none() && published.starts_with("<PublishResponse "), "{published}");
+    let receive = r#"{"QueueUrl": "http://localhost/000000000000/WorkQueue"}"#;
+    let (error, received) = call(Some("AmazonSQS.ReceiveMessage"), receive).await;
+    assert!(error.is_none() && received.contains("Notification"), "{received}");
+    let missing = r#"{"QueueUrl": "http://localhost/000000000000/NoQueue"}"#;
+    let (error, _) = call(Some("AmazonSQS.ReceiveMessage"), missing).await;
+    assert_eq!(error.unwrap(), "AWS.SimpleQueueService.NonExistentQueue;Sender");
+
+    let from_a_page = http::Request::post("/").header("origin", "http://example.com");
+    let request = from_a_page.body(Body::from(form)).unwrap();
+    let response = messaging.router().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), http::StatusCode::FORBIDDEN);
+}

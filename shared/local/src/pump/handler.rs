@@ -26,9 +26,9 @@ pub struct HandlerError {
 }
 
 impl HandlerError {
-    /// A failure with these words.
+    /// A failure with these words, and those of its causes where the error tells them.
     pub fn new(message: impl Display) -> Self {
-        Self { message: message.to_string() }
+        Self { message: format!("{message:#}") }
     }
 }
 
