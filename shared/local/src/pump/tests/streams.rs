@@ -153,6 +153,37 @@ async fn a_mapping_that_starts_at_the_latest_record_sees_only_later_ones() {
     assert_eq!(ids(&calls.to("relay")[0]), ["after"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_invocation_that_is_cut_off_is_repeated() {
+    let template = Template::parse(FLOW).unwrap();
+    let embedded = Embedded::memory().unwrap();
+    embedded.create_tables(&template).unwrap();
+    let messaging = Messaging::memory(&template, clock()).unwrap();
+    let calls = Calls::default();
+    let mut functions = functions(&calls);
+    // Fails as a whole, and after that takes for ever over the first half, once.
+    let (seen, attempts) = (calls.clone(), Arc::new(AtomicUsize::new(0)));
+    let relay = Handler::new(move |event| {
+        let (seen, attempt) = (seen.clone(), attempts.fetch_add(1, Ordering::Relaxed));
+        async move {
+            match attempt {
+                0 => return Err(HandlerError::new("whole")),
+                1 => std::future::pending().await,
+                _ => {}
+            }
+            seen.0.lock().unwrap_or_else(PoisonError::into_inner).push(("relay", event));
+            Ok(Value::Null)
+        }
+    });
+    functions.insert("relay".to_owned(), relay);
+    let pump = Pump::new(&template, functions, &embedded, &messaging).unwrap();
+    put(&embedded, "a").await;
+    put(&embedded, "b").await;
+    tokio::time::timeout(Duration::from_secs(1), pump.drain()).await.unwrap_err();
+    pump.drain().await.unwrap();
+    assert_eq!(calls.to("relay").iter().map(ids).collect::<Vec<_>>(), [vec!["a", "b"]]);
+}
+
 fn functions(calls: &Calls) -> HashMap<String, Handler> {
     ["relay", "worker", "sweeper"]
         .map(|folder| (folder.to_owned(), calls.handler(folder, WELL)))
