@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Document {
 }
 
 /// How deep a value nests. Bounded, because the JSON reader refuses more than 128 levels.
-fn depth(value: &Value) -> usize {
+pub(crate) fn depth(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
         Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),

@@ -6,13 +6,16 @@
 //! Reading order: [`id`] and [`text`] are the words, [`entity`], [`role`], [`assignment`],
 //! [`membership`] and [`principal`] the things, [`decision`] the question they answer, and [`change`]
 //! what a write leaves behind (an event and an audit entry).
+//! [`event`] is how any event looks, ours or another's, and [`cloud_event`] how others write it.
 
 pub mod assignment;
 pub mod change;
+pub mod cloud_event;
 pub mod decision;
 pub mod document;
 pub mod entity;
 pub mod entity_type;
+pub mod event;
 pub mod id;
 pub mod lineage;
 pub mod membership;

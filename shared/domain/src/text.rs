@@ -74,6 +74,25 @@ texts! {
     RoleName: 3..=120;
     /// What a role is for.
     Description: 0..=512;
+    /// What happened, such as `document.verified`.
+    EventType: 3..=128;
+    /// Who says that something happened, such as `document_vault`.
+    EventSource: 3..=128;
+    /// What an event belongs to: with its source, what it is recognised by when it is posted again.
+    CorrelationId: 1..=128;
+    /// The version of an event's payload, such as `v1`.
+    SchemaVersion: 1..=16;
+    /// The kind of thing that an event happened to, such as `entity`.
+    AggregateType: 1..=64;
+    /// The thing that an event happened to.
+    AggregateId: 1..=256;
+}
+
+impl SchemaVersion {
+    /// The version of what the core itself says, and of what says none.
+    pub fn current() -> Self {
+        Self(crate::event::SCHEMA_VERSION.into())
+    }
 }
 
 #[cfg(test)]
