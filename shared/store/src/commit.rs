@@ -1,8 +1,10 @@
 //! The unit of work: one transaction holds a change, its guards, its events, its audit entry and the
 //! receipt of its request.
 //!
-//! **Invariant:** nothing else in this crate writes what a tenant owns. A [`Unit`] is made from a
-//! [`Change`], so a write without its event and its audit entry cannot be expressed.
+//! **Invariant:** nothing else in this crate changes what a tenant owns. A [`Unit`] is made from a
+//! [`Change`], so a change without its event and its audit entry cannot be expressed. What is written
+//! elsewhere changes nothing of the kind, and says there why: an event that someone hands in, how far a
+//! delivery has come, what a consumer has seen, the secret of cursors.
 
 use std::time::Duration;
 

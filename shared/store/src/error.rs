@@ -18,7 +18,7 @@ pub enum Guard {
     Graph,
     /// A request with the same idempotency key was answered meanwhile.
     Receipt,
-    /// Two events with one id: a defect of the id source.
+    /// This event is stored already. Of a change's own events: a defect of the id source.
     Event,
 }
 

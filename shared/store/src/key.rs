@@ -23,6 +23,7 @@
 //! | secret that seals cursors | `secret` | `cursor` |
 //! | event (events table) | `event/<event id>` | `event` |
 //! | audit entry on its way (events table) | `audit-outbox/<event id>` | `audit` |
+//! | event, as one consumer knows it | `consumed/<consumer>/<event id>` | `mark` |
 //!
 //! | index | `…_pk` (after the tenant) | `…_sk` |
 //! |---|---|---|
@@ -30,6 +31,8 @@
 //! | `by_kind`, assignments | `assignments/<shard>` | `<created_at>/<id>` |
 //! | `by_relation`, entities | `children/<parent>/<live or archived>` | `<created_at>/<id>` |
 //! | `by_relation`, assignments | `assignments-on/<entity>` | `<created_at>/<id>` |
+//! | `by_time`, events (events table) | `events/<shard>` | `<occurred_at>/<event id>` |
+//! | `undelivered`, while pending (events table) | `undelivered/<shard>` | `<created_at>/<event id>` |
 
 use std::collections::HashMap;
 
@@ -40,6 +43,7 @@ use domain::id::{AssignmentId, EntityId, EventId, PrincipalId, RoleId, TenantId}
 use domain::principal::Principal;
 use domain::text::{EntityName, RoleName};
 use domain::time::Timestamp;
+use sha2::{Digest, Sha256};
 
 use crate::item::{Item, text};
 use crate::receipt::ReceiptSlot;
@@ -48,6 +52,11 @@ use crate::receipt::ReceiptSlot;
 pub(crate) const BY_KIND: &str = "by_kind";
 /// The index of things by what they belong to, newest last.
 pub(crate) const BY_RELATION: &str = "by_relation";
+
+/// The index of events by when they happened, newest last.
+pub(crate) const BY_TIME: &str = "by_time";
+/// The index of what is yet to be delivered, oldest first.
+pub(crate) const UNDELIVERED: &str = "undelivered";
 
 /// Parts that the listings by time are spread over, so that one tenant can write more than the
 /// 1,000 units a second that one partition of an index takes.
@@ -67,6 +76,12 @@ pub(crate) struct Key {
 }
 
 impl Key {
+    /// The primary key of an item of an index.
+    pub(crate) fn of_item(item: &Item) -> Option<Self> {
+        let part = |name| crate::item::text(item, name).map(str::to_owned);
+        Some(Self { pk: part("pk")?, sk: part("sk")? })
+    }
+
     /// The two attributes.
     pub(crate) fn into_item(self) -> Item {
         HashMap::from([
@@ -208,6 +223,24 @@ pub(crate) fn audit_outbox(tenant: &TenantId, id: &EventId) -> Key {
     key(tenant, "audit-outbox", &[id.as_str()], "audit")
 }
 
+/// The mark by which a consumer knows an event again.
+pub(crate) fn consumption(tenant: &TenantId, consumer: &str, id: &EventId) -> Key {
+    key(tenant, "consumed", &[consumer, id.as_str()], "mark")
+}
+
+/// The id of what is recognised by its source and correlation id: the same wherever and whenever it is
+/// made, so that the key of its row is the guard of its uniqueness. SHA-256 over the measured parts, cut
+/// to a UUID of version 8 (RFC 9562, section 5.8).
+pub(crate) fn event_id(tenant: &TenantId, parts: &[&str]) -> EventId {
+    let mut hash = Sha256::new();
+    hash.update(partition(tenant, "event-id", parts));
+    let mut bytes = [0; 16];
+    for (byte, hashed) in bytes.iter_mut().zip(hash.finalize()) {
+        *byte = hashed;
+    }
+    EventId::from(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+}
+
 /// The sort key of a listing by time.
 pub(crate) fn by_time(created_at: Timestamp, id: &str) -> String {
     format!("{created_at}/{id}")
@@ -257,6 +290,20 @@ pub(crate) fn assignment_listings(tenant: &TenantId) -> Vec<String> {
     (0..LISTING_SHARDS)
         .map(|shard| partition(tenant, "assignments", &[&shard.to_string()]))
         .collect()
+}
+
+/// Every partition that lists a tenant's events.
+pub(crate) fn event_listings(tenant: &TenantId) -> Vec<String> {
+    (0..LISTING_SHARDS).map(|shard| partition(tenant, "events", &[&shard.to_string()])).collect()
+}
+
+pub(crate) fn event_listing(tenant: &TenantId, id: &EventId) -> String {
+    partition(tenant, "events", &[&shard(id.as_str()).to_string()])
+}
+
+/// Where something waits for its delivery. What shares a `lane` waits in one line, oldest first.
+pub(crate) fn undelivered(tenant: &TenantId, lane: &str) -> String {
+    partition(tenant, "undelivered", &[&shard(lane).to_string()])
 }
 
 pub(crate) fn assignments_on(tenant: &TenantId, entity: Option<&EntityId>) -> String {

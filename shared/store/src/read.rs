@@ -50,11 +50,16 @@ impl<T> Page<T> {
 impl Store {
     /// One item of the core table, strongly consistent.
     pub(crate) async fn get(&self, key: Key) -> Result<Option<Item>, Error> {
+        self.get_from(&self.tables.core, key).await
+    }
+
+    /// One item, strongly consistent.
+    pub(crate) async fn get_from(&self, table: &str, key: Key) -> Result<Option<Item>, Error> {
         let call = Call::begin();
         let output = self
             .client
             .get_item()
-            .table_name(&self.tables.core)
+            .table_name(table)
             .set_key(Some(key.into_item()))
             .consistent_read(true)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
@@ -67,18 +72,26 @@ impl Store {
 
     /// Many items of the core table, strongly consistent, in no order; what does not exist is left out.
     pub(crate) async fn batch_get(&self, keys: &[Key]) -> Result<Vec<Item>, Error> {
-        let batches =
-            try_join_all(keys.chunks(BATCH_KEYS_MAX).map(|keys| self.batch_get_once(keys))).await?;
-        Ok(batches.into_iter().flatten().collect())
+        self.batch_get_from(&self.tables.core, keys).await
     }
 
-    async fn batch_get_once(&self, keys: &[Key]) -> Result<Vec<Item>, Error> {
+    /// Many items, strongly consistent, in no order; what does not exist is left out.
+    pub(crate) async fn batch_get_from(
+        &self,
+        table: &str,
+        keys: &[Key],
+    ) -> Result<Vec<Item>, Error> {
+        let batches = keys.chunks(BATCH_KEYS_MAX).map(|keys| self.batch_get_once(table, keys));
+        Ok(try_join_all(batches).await?.into_iter().flatten().collect())
+    }
+
+    async fn batch_get_once(&self, table: &str, keys: &[Key]) -> Result<Vec<Item>, Error> {
         let wanted = KeysAndAttributes::builder()
             .consistent_read(true)
             .set_keys(Some(keys.iter().cloned().map(Key::into_item).collect()))
             .build()
             .map_err(|error| Error::Defect(error.to_string()))?;
-        let mut unread = HashMap::from([(self.tables.core.clone(), wanted)]);
+        let mut unread = HashMap::from([(table.to_owned(), wanted)]);
         let mut items = Vec::with_capacity(keys.len());
         for round in 0..BATCH_ROUNDS_MAX {
             if round > 0 {
@@ -153,14 +166,19 @@ impl Store {
     }
 
     fn query_from(&self, pk: &str) -> QueryFluentBuilder {
+        self.query_table(&self.tables.core, pk)
+    }
+
+    fn query_table(&self, table: &str, pk: &str) -> QueryFluentBuilder {
         self.client
             .query()
-            .table_name(&self.tables.core)
+            .table_name(table)
             .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
     }
 
-    /// A page of a listing by time that is spread over partitions of an index, newest first.
+    /// A page of a listing by time of the core table that is spread over partitions of an index, newest
+    /// first.
     ///
     /// `after` is the sort key at which the page before ended. A page may hold fewer items than the
     /// limit, even none, and still have a next one: the filter left little of what was read, or the items
@@ -173,16 +191,28 @@ impl Store {
         limit: usize,
         keep: impl Fn(&Item) -> bool,
     ) -> Result<Page<Item>, Error> {
-        let stem = index.strip_prefix("by_").unwrap_or(index);
-        let sort_key = format!("{stem}_sk");
-        let share = share(limit, partitions.len());
+        let span = Span { table: &self.tables.core, index, partitions, first: None };
+        self.span_page(span, after, limit, keep).await
+    }
+
+    /// A page of a part of a listing, as [`Store::listing_page`] gives it.
+    pub(crate) async fn span_page(
+        &self,
+        span: Span<'_>,
+        after: Option<String>,
+        limit: usize,
+        keep: impl Fn(&Item) -> bool,
+    ) -> Result<Page<Item>, Error> {
+        let sort_key = format!("{}_sk", span.stem());
+        let share = share(limit, span.partitions.len());
         let mut items: Vec<Item> = Vec::new();
         let mut bytes = 0;
         let mut position = after;
         for _ in 0..LISTING_ROUNDS_MAX {
-            let reads = partitions
+            let reads = span
+                .partitions
                 .iter()
-                .map(|pk| self.listing_read(index, stem, pk, position.as_deref(), share));
+                .map(|pk| self.listing_read(span, pk, position.as_deref(), share));
             let (found, more) = merge(try_join_all(reads).await?, &sort_key);
             for item in found {
                 if items.len() == limit || bytes >= LISTING_BYTES_MAX {
@@ -203,27 +233,59 @@ impl Store {
 
     async fn listing_read(
         &self,
-        index: &str,
-        stem: &str,
+        span: Span<'_>,
         pk: &str,
         before: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<Item>, bool), Error> {
+        let stem = span.stem();
         let mut query = self
-            .query_from(pk)
-            .index_name(index)
+            .query_table(span.table, pk)
+            .index_name(span.index)
             .expression_attribute_names("#pk", format!("{stem}_pk"))
-            .key_condition_expression("#pk = :pk")
             .scan_index_forward(false)
+            // One more, because a range with both ends includes the later one.
             .limit(as_limit(limit));
-        if let Some(before) = before {
-            query = query
+        let end = |text: &str| AttributeValue::S(text.to_owned());
+        query = match (span.first, before) {
+            (None, None) => query.key_condition_expression("#pk = :pk"),
+            (None, Some(before)) => query
                 .key_condition_expression("#pk = :pk AND #sk < :before")
-                .expression_attribute_names("#sk", format!("{stem}_sk"))
-                .expression_attribute_values(":before", AttributeValue::S(before.to_owned()));
+                .expression_attribute_values(":before", end(before)),
+            (Some(first), None) => query
+                .key_condition_expression("#pk = :pk AND #sk >= :first")
+                .expression_attribute_values(":first", end(first)),
+            // DynamoDB refuses a range that ends before it begins.
+            (Some(first), Some(before)) if before <= first => return Ok((Vec::new(), false)),
+            // Both ends of a range are in it; the later one was on the page before, and is left out below.
+            (Some(first), Some(before)) => query
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :before")
+                .expression_attribute_values(":first", end(first))
+                .expression_attribute_values(":before", end(before)),
+        };
+        let sort_key = format!("{stem}_sk");
+        if span.first.is_some() || before.is_some() {
+            query = query.expression_attribute_names("#sk", &sort_key);
         }
-        let (items, last) = send(query).await?;
+        let (mut items, last) = send(query).await?;
+        items.retain(|item| before.is_none_or(|before| text(item, &sort_key) != Some(before)));
         Ok((items, last.is_some()))
+    }
+}
+
+/// What to list: partitions of an index, from a sort key on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span<'a> {
+    pub(crate) table: &'a str,
+    pub(crate) index: &'a str,
+    pub(crate) partitions: &'a [String],
+    pub(crate) first: Option<&'a str>,
+}
+
+impl<'a> Span<'a> {
+    /// What the names of the index's attributes begin with.
+    fn stem(self) -> &'a str {
+        self.index.strip_prefix("by_").unwrap_or(self.index)
     }
 }
 
