@@ -16,6 +16,8 @@ pub struct Answer {
     etag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     location: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    media_type: Option<String>,
     body: String,
     #[serde(skip)]
     replayed: bool,
@@ -35,7 +37,33 @@ impl Answer {
     fn new(status: StatusCode, body: &impl Serialize) -> Self {
         // The bodies are plain structures of text, numbers and JSON; none can fail to be written.
         let body = serde_json::to_string(body).unwrap_or_default();
-        Self { status: status.as_u16(), etag: None, location: None, body, replayed: false }
+        Self {
+            status: status.as_u16(),
+            etag: None,
+            location: None,
+            media_type: None,
+            body,
+            replayed: false,
+        }
+    }
+
+    /// As another media type than `application/json`.
+    #[must_use]
+    pub fn media_type(mut self, media_type: &str) -> Self {
+        self.media_type = Some(media_type.to_owned());
+        self
+    }
+
+    /// Saying that it is the answer to an earlier request.
+    #[must_use]
+    pub fn replayed(mut self) -> Self {
+        self.replayed = true;
+        self
+    }
+
+    /// Its status.
+    pub fn status(&self) -> u16 {
+        self.status
     }
 
     /// With the version of what is answered, for `If-Match`.
@@ -63,7 +91,11 @@ impl IntoResponse for Answer {
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        for (name, value) in [(header::ETAG, self.etag), (header::LOCATION, self.location)] {
+        for (name, value) in [
+            (header::ETAG, self.etag),
+            (header::LOCATION, self.location),
+            (header::CONTENT_TYPE, self.media_type),
+        ] {
             if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
                 headers.insert(name, value);
             }

@@ -2,16 +2,23 @@
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use domain::entity_type::Registry;
+use domain::event::DELIVERY_ATTEMPTS_MAX;
 use domain::id::Ids;
 use domain::time::Clock;
 use store::{Store, Tables};
+
+use crate::delivery::{Addresses, Messaging};
 
 /// How long one call to AWS may take, and with the SDK's own retries. DynamoDB answers in milliseconds;
 /// what takes longer is lost, and better asked again than waited for.
 const CALL_MILLISECONDS_MAX: u64 = 1_000;
 const CALLS_MILLISECONDS_MAX: u64 = 2_500;
+
+/// How often a request tries to publish what it has stored, where the environment does not say.
+const PUBLISH_ATTEMPTS_DEFAULT: u32 = 2;
 
 /// A function's surroundings. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -24,7 +31,9 @@ pub struct App {
     pub ids: Ids,
     /// The entity types.
     pub entity_types: Registry,
-    /// What logs and metrics are told.
+    /// The clients that messages are sent with.
+    pub messaging: Messaging,
+    /// What the environment says.
     pub config: Config,
 }
 
@@ -39,6 +48,10 @@ pub struct Config {
     pub metrics_namespace: Option<String>,
     /// `EPR_CORE_TABLE` and `EPR_EVENTS_TABLE`.
     pub tables: Tables,
+    /// `EPR_EVENTS_TOPIC_ARN` and the like.
+    pub addresses: Addresses,
+    /// `EPR_EVENT_PUBLISH_ATTEMPTS`: how often a request tries to publish what it has stored; 1 to 5.
+    pub publish_attempts: u32,
 }
 
 /// What is wrong with the environment.
@@ -49,6 +62,9 @@ pub enum ConfigError {
         "the environment variable `{0}` is not set; `template.yaml` sets it for every function"
     )]
     Missing(&'static str),
+    /// A variable has a value that means nothing.
+    #[error("the environment variable `{0}` must be {1}")]
+    Invalid(&'static str, &'static str),
 }
 
 impl Config {
@@ -62,6 +78,12 @@ impl Config {
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let set = |name| variable(name).filter(|value| !value.is_empty());
         let required = |name| set(name).ok_or(ConfigError::Missing(name));
+        let attempts = "EPR_EVENT_PUBLISH_ATTEMPTS";
+        let publish_attempts = match set(attempts).map(|value| value.parse()) {
+            None => PUBLISH_ATTEMPTS_DEFAULT,
+            Some(Ok(value @ 1..=DELIVERY_ATTEMPTS_MAX)) => value,
+            Some(_) => return Err(ConfigError::Invalid(attempts, "a number from 1 to 5")),
+        };
         Ok(Self {
             environment: set("EPR_ENVIRONMENT").unwrap_or_else(|| "local".to_owned()),
             log_level: set("EPR_LOG_LEVEL").unwrap_or_else(|| "INFO".to_owned()),
@@ -70,6 +92,13 @@ impl Config {
                 core: required("EPR_CORE_TABLE")?,
                 events: required("EPR_EVENTS_TABLE")?,
             },
+            addresses: Addresses {
+                events_topic: set("EPR_EVENTS_TOPIC_ARN"),
+                document_topic: set("EPR_DOCUMENT_VAULT_TOPIC_ARN"),
+                audit_queue: set("EPR_AUDIT_SQS_URL"),
+                dead_letter_queue: set("EPR_OUTBOX_DLQ_URL"),
+            },
+            publish_attempts,
         })
     }
 }
@@ -77,6 +106,13 @@ impl Config {
 impl App {
     /// The surroundings on Lambda: reads the environment, starts the log, makes the one client.
     pub async fn from_env() -> Result<Self, ConfigError> {
+        Self::from_env_with(|_| Messaging::default()).await
+    }
+
+    /// The surroundings on Lambda of a function that sends messages, with the clients it sends them by.
+    pub async fn from_env_with(
+        messaging: impl FnOnce(&SdkConfig) -> Messaging,
+    ) -> Result<Self, ConfigError> {
         let config = Config::from_env()?;
         crate::log_to_stdout(&config.log_level);
         let timeouts = TimeoutConfig::builder()
@@ -85,13 +121,22 @@ impl App {
             .build();
         let aws = aws_config::defaults(aws_config::BehaviorVersion::latest());
         let aws = aws.timeout_config(timeouts).load().await;
-        Ok(Self::new(config, aws_sdk_dynamodb::Client::new(&aws), Clock::system(), Ids::by_time()))
+        let client = aws_sdk_dynamodb::Client::new(&aws);
+        let app = Self::new(config, client, Clock::system(), Ids::by_time());
+        Ok(app.with_messaging(messaging(&aws)))
     }
 
     /// The surroundings over a client, a clock and an id source.
     pub fn new(config: Config, client: aws_sdk_dynamodb::Client, clock: Clock, ids: Ids) -> Self {
         let store = Store::new(client, config.tables.clone(), ids.clone());
-        Self { store, clock, ids, entity_types: Registry::built_in(), config }
+        let messaging = Messaging::default();
+        Self { store, clock, ids, entity_types: Registry::built_in(), messaging, config }
+    }
+
+    /// The same surroundings with clients to send messages by.
+    #[must_use]
+    pub fn with_messaging(self, messaging: Messaging) -> Self {
+        Self { messaging, ..self }
     }
 }
 
@@ -111,6 +156,19 @@ mod tests {
             "EPR_CORE_TABLE" | "EPR_EVENTS_TABLE" => Some("table".to_owned()),
             _ => Some(String::new()),
         });
-        assert_eq!(config.unwrap().metrics_namespace, None);
+        let config = config.unwrap();
+        assert_eq!((config.metrics_namespace, config.addresses), (None, Addresses::default()));
+        assert_eq!(config.publish_attempts, PUBLISH_ATTEMPTS_DEFAULT);
+    }
+
+    #[test]
+    fn a_number_of_attempts_that_is_none_is_refused() {
+        for bad in ["0", "6", "two", "-1"] {
+            let config = Config::from_variables(|name| match name {
+                "EPR_EVENT_PUBLISH_ATTEMPTS" => Some(bad.to_owned()),
+                _ => Some("table".to_owned()),
+            });
+            assert!(matches!(config, Err(ConfigError::Invalid(..))), "{bad}");
+        }
     }
 }

@@ -36,6 +36,11 @@ impl Fields {
         }
     }
 
+    /// Reads an object that was parsed already.
+    pub fn of(object: Map<String, Value>) -> Self {
+        Self { object, faults: Vec::new() }
+    }
+
     /// A field that must be there.
     pub fn required<T>(
         &mut self,
@@ -157,14 +162,36 @@ impl<S: Sync> FromRequest<S> for Fields {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let content_type =
-            request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let essence = content_type.and_then(|value| value.split(';').next()).map(str::trim);
-        if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
+        if media_type(&request) != "application/json" {
             return Err(Problem::malformed("the `Content-Type` must be `application/json`"));
         }
         Self::parse(&read_whole(request.into_body()).await?)
     }
+}
+
+/// A body of any type, for a handler that takes several.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// The media type in small letters, without parameters; empty where none is said.
+    pub media_type: String,
+    /// The whole body.
+    pub bytes: bytes::Bytes,
+}
+
+impl<S: Sync> FromRequest<S> for Content {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let media_type = media_type(&request);
+        Ok(Self { media_type, bytes: read_whole(request.into_body()).await? })
+    }
+}
+
+fn media_type(request: &Request) -> String {
+    let content_type =
+        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
 }
 
 /// The whole of a body, within the limit.

@@ -1,4 +1,5 @@
-//! The HTTP shell: what every endpoint shares, so that a handler is left with read, decide, commit.
+//! The shell: what every endpoint and every worker shares, so that a handler is left with read, decide,
+//! commit.
 //!
 //! **Invariant:** this is the only crate that knows status codes, logs and metrics; and a handler that
 //! takes [`Caller`] or [`Mutation`] cannot run for someone who was not authenticated.
@@ -7,30 +8,35 @@ mod answer;
 mod app;
 mod body;
 mod caller;
+pub mod delivery;
 pub mod health;
 mod idempotency;
 mod logging;
 mod metrics;
 mod mutation;
 mod observe;
+mod once;
 mod openapi;
 mod page;
 mod path;
 mod problem;
 mod routes;
+mod worker;
 
 pub use answer::Answer;
 pub use app::{App, Config, ConfigError};
-pub use body::{Faulty, Fields, boolean, text};
+pub use body::{Content, Faulty, Fields, boolean, text};
 pub use caller::Caller;
 pub use logging::{log_level_from_env, log_to_stdout};
 pub use mutation::Mutation;
 pub use observe::{RequestIds, UsageOf};
+pub use once::{Once, OnceError, once};
 pub use openapi::{Operation, document};
 pub use page::{Listing, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 pub use path::PathParameters;
 pub use problem::{Fault, Problem};
 pub use routes::{Endpoint, Routes, ask, delete, get, patch, post, put};
+pub use worker::{BatchResponse, ItemFailure, serve_events};
 
 /// Largest request body, in bytes.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;

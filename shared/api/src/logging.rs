@@ -5,12 +5,16 @@ use tracing_subscriber::fmt::time::UtcTime;
 
 use crate::observe::Observed;
 
+/// Whose lines are written at the level that is asked for.
+const OWN: [&str; 7] =
+    ["api", "events", "local", "outbox_relay", "outbox_sweeper", "request", "store"];
+
 /// Starts the log of this process: JSON lines on standard output, at that level and above.
 ///
 /// A second call changes nothing. What the libraries say is kept to warnings.
 pub fn log_to_stdout(level: &str) {
     let filter =
-        EnvFilter::try_new(format!("warn,api={level},store={level},local={level},request={level}"))
+        EnvFilter::try_new(format!("warn,{}", OWN.map(|own| format!("{own}={level}")).join(",")))
             .unwrap_or_else(|_| EnvFilter::new("warn,request=info"));
     let _ = tracing_subscriber::fmt()
         .json()

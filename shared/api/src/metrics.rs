@@ -6,13 +6,71 @@ use std::io::Write;
 use domain::time::Timestamp;
 use serde_json::{Value, json};
 
+use crate::delivery::Tally;
 use crate::observe::Observed;
+
+/// Most values that one line may hold of one metric.
+const METRIC_VALUES_MAX: usize = 100;
 
 /// Writes the metrics of a request.
 pub(crate) fn emit(namespace: &str, observed: &Observed<'_>, at: Timestamp) {
     let line = embedded(namespace, observed, at).to_string();
     // A metric that cannot be written is not worth a request.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// Writes the metrics of a delivery.
+pub(crate) fn emit_delivery(
+    namespace: &str,
+    function: &str,
+    tally: &Tally,
+    oldest_seconds: Option<f64>,
+    at: Timestamp,
+) {
+    let line = embedded_delivery(namespace, function, tally, oldest_seconds, at).to_string();
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// The line: how much arrived, was given up, was tried again, how long it took (a value for each row, from
+/// which CloudWatch makes percentiles), and how long the oldest has waited.
+fn embedded_delivery(
+    namespace: &str,
+    function: &str,
+    tally: &Tally,
+    oldest_seconds: Option<f64>,
+    at: Timestamp,
+) -> Value {
+    let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
+    let mut metrics = vec![
+        metric("Published", "Count"),
+        metric("DeliveriesFailed", "Count"),
+        metric("DeliveriesRetried", "Count"),
+    ];
+    if !tally.lags.is_empty() {
+        metrics.push(metric("DeliveryLag", "Milliseconds"));
+    }
+    if oldest_seconds.is_some() {
+        metrics.push(metric("OldestPendingAge", "Seconds"));
+    }
+    let lags: Vec<f64> = tally.lags.iter().copied().take(METRIC_VALUES_MAX).collect();
+    json!({
+        "_aws": {
+            "Timestamp": at.as_microseconds() / 1_000,
+            "CloudWatchMetrics": [{
+                "Namespace": namespace,
+                "Dimensions": [["function"]],
+                "Metrics": metrics,
+            }],
+        },
+        "level": "INFO",
+        "message": "metrics",
+        "function": function,
+        "Published": tally.published,
+        "DeliveriesFailed": tally.failed,
+        "DeliveriesRetried": tally.retried,
+        "DeliveryLag": lags,
+        "OldestPendingAge": oldest_seconds,
+    })
 }
 
 /// The line: latency, errors and capacity by function and route.
@@ -53,6 +111,19 @@ mod tests {
     use super::*;
     use crate::observe::RequestIds;
     use store::meter::Usage;
+
+    #[test]
+    fn a_delivery_declares_only_metrics_that_it_has_values_of() {
+        let at = Timestamp::from_microseconds(1_000).unwrap();
+        let line = embedded_delivery("EPR", "outbox-relay", &Tally::default(), None, at);
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().len(), 3);
+        let tally = Tally { published: 101, lags: vec![1.0; 101], ..Tally::default() };
+        let line = embedded_delivery("EPR", "outbox-relay", &tally, Some(2.0), at);
+        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap() {
+            assert!(!line[metric["Name"].as_str().unwrap()].is_null(), "{metric}");
+        }
+        assert_eq!(line["DeliveryLag"].as_array().unwrap().len(), METRIC_VALUES_MAX);
+    }
 
     #[test]
     fn every_declared_metric_and_dimension_stands_in_the_line() {

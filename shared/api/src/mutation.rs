@@ -50,6 +50,21 @@ impl Mutation {
         Intent { act: &self.act, receipt: self.slot.as_ref().map(|slot| (slot, answer.encode())) }
     }
 
+    /// The slot of the receipt, where the request carries an idempotency key.
+    pub fn slot(&self) -> Option<&ReceiptSlot> {
+        self.slot.as_ref()
+    }
+
+    /// Ends a request that was answered before. For an endpoint with effects that do not commit with the
+    /// receipt: the layer around it then gives the receipt's answer. 1 RCU with an idempotency key.
+    pub async fn check_unanswered(&self, store: &Store) -> Result<(), Problem> {
+        let Some(slot) = &self.slot else { return Ok(()) };
+        match store.receipt_read(&self.act.tenant_id, slot, self.act.at).await? {
+            Some(_) => Err(store::Error::Conflict(store::Guard::Receipt).into()),
+            None => Ok(()),
+        }
+    }
+
     /// Checks `If-Match` against the version that was read: 412 where it is another.
     pub fn check_version(&self, current: u64) -> Result<(), Problem> {
         match self.if_match {

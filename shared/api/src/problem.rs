@@ -134,8 +134,18 @@ impl Problem {
         }
     }
 
+    /// 413: a part of the body is too large.
+    pub fn part_too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    }
+
     /// The body, once the request's path and trace are known.
     pub(crate) fn write(&self, instance: &str, trace_id: &str) -> Vec<u8> {
+        self.body(instance, trace_id).to_string().into_bytes()
+    }
+
+    /// The body, for an answer that holds one of several requests' problems.
+    pub fn body(&self, instance: &str, trace_id: &str) -> serde_json::Value {
         let mut body = json!({
             "type": format!("urn:epr:problem:{}", self.code),
             "title": self.status.canonical_reason().unwrap_or("Problem"),
@@ -148,7 +158,7 @@ impl Problem {
         if let (Some(members), false) = (body.as_object_mut(), self.errors.is_empty()) {
             members.insert("errors".to_owned(), json!(self.errors));
         }
-        body.to_string().into_bytes()
+        body
     }
 }
 
