@@ -31,6 +31,11 @@ pub fn functions() -> Vec<(Routes, &'static str, &'static str)> {
             "Who holds which role, where and until when; groups and principals.",
         ),
         (authorize::routes(), "Authorization", "The decision, and the health of the service."),
+        (
+            events::routes(),
+            "Events",
+            "What happened, from the core and from others, and its delivery.",
+        ),
     ]
 }
 
