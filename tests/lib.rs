@@ -9,10 +9,12 @@ mod asking;
 mod consistency;
 pub mod contract;
 pub mod faults;
+pub mod messaging;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use api::{App, Config};
 use axum::body::Body;
 use domain::id::Ids;
 use domain::time::{Clock, Timestamp};
@@ -26,6 +28,7 @@ use store::meter::Usage;
 
 use crate::contract::Contract;
 use crate::faults::Faults;
+use crate::messaging::Messages;
 
 /// 2026-11-23T03:30:53Z, when every world begins.
 const BEGINNING_MICROSECONDS: i64 = 1_795_404_653_000_000;
@@ -88,6 +91,32 @@ impl World {
         };
         let system = System::start(embedded, &client, surroundings).unwrap();
         Self { system, now }
+    }
+
+    /// The clock of the world.
+    pub fn clock(&self) -> Clock {
+        let reading = self.now.clone();
+        Clock::from_fn(move || {
+            Timestamp::from_microseconds(reading.load(Ordering::SeqCst)).unwrap()
+        })
+    }
+
+    /// The surroundings of a function of this world that sends messages, by a way to the database.
+    pub fn app(&self, client: aws_sdk_dynamodb::Client, messages: &Messages) -> App {
+        let config = Config::from_variables(|name| {
+            let value = match name {
+                "EPR_CORE_TABLE" => "CoreTable",
+                "EPR_EVENTS_TABLE" => "EventsTable",
+                "EPR_EVENTS_TOPIC_ARN" => "arn:aws:sns:us-east-1:111122223333:events",
+                "EPR_DOCUMENT_VAULT_TOPIC_ARN" => "arn:aws:sns:us-east-1:111122223333:documents",
+                "EPR_AUDIT_SQS_URL" => "https://sqs.invalid/111122223333/audit",
+                "EPR_OUTBOX_DLQ_URL" => "https://sqs.invalid/111122223333/dead-letters",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        });
+        App::new(config.unwrap(), client, self.clock(), Ids::by_time())
+            .with_messaging(messages.clients())
     }
 
     /// Moves the clock on.
@@ -214,7 +243,7 @@ impl Tenant {
     pub async fn send(&self, method: Method, path: &str, body: Option<String>) -> Reply {
         let mut request =
             Request::builder().method(method).uri(path).header("x-tenant-id", &self.name);
-        if body.is_some() {
+        if body.is_some() && !self.headers.contains_key("content-type") {
             request = request.header("content-type", "application/json");
         }
         let mut request = request.body(Body::from(body.unwrap_or_default())).unwrap();

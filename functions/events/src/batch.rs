@@ -53,11 +53,11 @@ pub(crate) async fn create(
             _ => false,
         })
         .collect();
-    let firsts = items.iter_mut().zip(is_first).filter(|(_, is_first)| *is_first);
-    join_all(firsts.map(|(item, _)| store_one(&app, &mutation, item))).await;
+    let firsts = items.iter_mut().enumerate().zip(is_first).filter(|(_, is_first)| *is_first);
+    join_all(firsts.map(|((place, item), _)| store_one(&app, &mutation, place, item))).await;
     publish(&app, &mut items).await;
-    for item in &mut items {
-        store_one(&app, &mutation, item).await;
+    for (place, item) in items.iter_mut().enumerate() {
+        store_one(&app, &mutation, place, item).await;
     }
     publish(&app, &mut items).await;
     let items: Vec<Value> = items.iter().map(|item| show(item, &ids)).collect();
@@ -96,9 +96,9 @@ fn read(app: &App, mutation: &Mutation, place: usize, event: Value) -> Item {
 }
 
 /// Stores an event that is yet to be stored.
-async fn store_one(app: &App, mutation: &Mutation, item: &mut Item) {
+async fn store_one(app: &App, mutation: &Mutation, place: usize, item: &mut Item) {
     let Item::Waiting(stored) = item else { return };
-    *item = match one_of_several(app, mutation, stored).await {
+    *item = match one_of_several(app, mutation, place, stored).await {
         Ok(Ingested::First) => Item::First(stored.clone()),
         Ok(Ingested::Repeat(there)) => Item::Repeat(there),
         Err(problem) => {

@@ -7,6 +7,7 @@
 
 use api::delivery::{Publisher, inline};
 use api::{Answer, App, Mutation, Problem};
+use domain::change::Act;
 use domain::event::{Delivery, StoredEvent, Submission};
 use domain::id::EventId;
 use store::{Ingested, Intent, event_id_of};
@@ -36,13 +37,17 @@ pub(crate) async fn one(
 }
 
 /// Stores one of several events, without a receipt. Those that are stored now and that the request
-/// publishes are the caller's to publish, all at once.
+/// publishes are the caller's to publish, all at once. `place` tells the event from its equals in the same
+/// request, so that none of them takes another's row for its own.
 pub(crate) async fn one_of_several(
     app: &App,
     mutation: &Mutation,
+    place: usize,
     stored: &StoredEvent,
 ) -> Result<Ingested, Problem> {
-    let intent = Intent { act: mutation.act(), receipt: None };
+    let act = mutation.act().clone();
+    let act = Act { request_id: format!("{}/{place}", act.request_id), ..act };
+    let intent = Intent { act: &act, receipt: None };
     Ok(app.store.event_ingest(&intent, stored, publishes(stored)).await?)
 }
 

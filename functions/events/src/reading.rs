@@ -1,4 +1,4 @@
-//! What is handed in: our own form, or a `CloudEvent`.
+//! What is handed in: our own form, or a CloudEvent.
 
 use api::{Content, Fault, Faulty, Fields, Problem, text};
 use domain::cloud_event;

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 pub(crate) enum Format {
     /// Our own, with the delivery.
     Own,
-    /// As a `CloudEvent`.
+    /// As a CloudEvent.
     Cloud,
 }
 

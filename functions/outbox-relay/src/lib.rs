@@ -14,8 +14,9 @@ use store::OutboxRow;
 
 const FUNCTION: &str = "outbox-relay";
 
-/// Delivers a batch of the stream. What could not be settled is reported, so that Lambda brings it and
-/// what follows it again; a row that cannot be read is reported, too, until Lambda sends it to the queue
+/// Delivers a batch of the stream.
+///
+/// What could not be settled is reported, so that Lambda brings it and what follows it again; a row that cannot be read is reported, too, until Lambda sends it to the queue
 /// of what has failed.
 pub async fn handle(courier: &Courier, event: Event) -> Result<BatchResponse, Infallible> {
     let mut response = BatchResponse::default();

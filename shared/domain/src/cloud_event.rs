@@ -1,7 +1,7 @@
 //! CloudEvents 1.0 (<https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md>), structured
 //! mode in JSON: how an event of ours is written as one, and one of others read as ours.
 //!
-//! | `CloudEvent` | ours | written | read |
+//! | CloudEvent | ours | written | read |
 //! |---|---|---|---|
 //! | `specversion` | | `1.0` | must be `1.0` |
 //! | `id` | `event_id` | always | the correlation id, where there is no `correlationid` |
@@ -33,10 +33,10 @@ use crate::time::Timestamp;
 /// The media type of one event in JSON.
 pub const MEDIA_TYPE: &str = "application/cloudevents+json";
 
-/// What is wrong with a `CloudEvent`, by attribute.
+/// What is wrong with a CloudEvent, by attribute.
 pub type Faults = Vec<(&'static str, Refusal)>;
 
-/// An event as a `CloudEvent`.
+/// An event as a CloudEvent.
 pub fn write(event: &Event) -> Value {
     let mut written = json!({
         "specversion": "1.0",
@@ -64,7 +64,7 @@ pub fn write(event: &Event) -> Value {
     written
 }
 
-/// Reads a `CloudEvent`. All that is wrong is told at once.
+/// Reads a CloudEvent. All that is wrong is told at once.
 pub fn read(attributes: &Map<String, Value>) -> Result<Submission, Faults> {
     let mut reading = Reading { attributes, faults: Vec::new() };
     reading.required("specversion", |text| {

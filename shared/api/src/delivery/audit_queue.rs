@@ -93,7 +93,7 @@ async fn send_batch(
         Ok(answer) => answer,
         Err(error) => return all(in_words(&error)),
     };
-    let arrived: Vec<&str> = answer.successful().iter().map(|entry| entry.id()).collect();
+    let arrived: Vec<&str> = answer.successful.iter().map(|entry| entry.id.as_str()).collect();
     let refused: HashMap<&str, &str> =
         answer.failed().iter().map(|entry| (entry.id(), entry.code())).collect();
     let missing = places.filter(|place| !arrived.contains(&place.to_string().as_str()));
