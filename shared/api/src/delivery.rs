@@ -1,7 +1,7 @@
 //! Delivery: from rows of the events table to topics and queues.
 //!
 //! Publish first, mark then. A crash between the two publishes again, with the same `event_id`; nothing is
-//! lost. [`Publisher`] and [`AuditQueue`] send, [`Courier`] decides what is sent when, [`inline`] is the
+//! lost. [`Publisher`] and [`AuditQueue`] send, [`Courier`] decides what is sent when, [`inline()`] is the
 //! short way of a request that has just stored an event.
 //!
 //! Without a topic nothing is published, and nothing is lost: the log says `events_engine_publish_skipped`,
