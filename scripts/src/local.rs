@@ -13,6 +13,9 @@ use tokio::net::TcpListener;
 /// How often expired receipts are deleted, in seconds. DynamoDB does so by itself.
 const SWEEP_SECONDS: u64 = 60;
 
+/// How long deliveries under way may still take at the end.
+const PUMP_STOP: Duration = Duration::from_secs(5);
+
 /// What `epr local` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -57,8 +60,19 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let stopped = stop_signal().map_err(|error| format!("cannot wait for Ctrl-C: {error}"))?;
     banner(address, &arguments, system.gateway.routes().len());
     let sweeper = tokio::spawn(sweep(system.clone()));
+    let (stop_pump, pump_stops) = tokio::sync::oneshot::channel::<()>();
+    let pump = system.pump.clone();
+    let pump = tokio::spawn(async move {
+        pump.run(async { drop(pump_stops.await) }).await;
+    });
     let served = server::serve(listener, system.gateway, stopped).await;
     sweeper.abort();
+    // After the last request, so that what it committed still has a chance to be delivered before the end;
+    // what has not is delivered after the next start.
+    drop(stop_pump);
+    if tokio::time::timeout(PUMP_STOP, pump).await.is_err() {
+        tracing::warn!("deliveries under way were cut short; they go on at the next start");
+    }
     served.map_err(|error| error.to_string())?;
     eprintln!("epr local: stopped");
     Ok(())

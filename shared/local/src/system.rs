@@ -1,9 +1,11 @@
 //! The whole deployment in one process: every function of the template, over one embedded DynamoDB.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use api::delivery::Courier;
 use api::{App, Config, ConfigError, Routes};
 use aws_sdk_dynamodb::Client;
 use axum::Router;
@@ -15,6 +17,8 @@ use http::{Request, Response};
 use crate::authorizer::Authorizer;
 use crate::embedded::{Embedded, EmbeddedError};
 use crate::gateway::{Gateway, GatewayError};
+use crate::messaging::{Messaging, MessagingError};
+use crate::pump::{Handler, Pump, PumpError};
 use crate::template::{Template, TemplateError};
 
 /// The template that is deployed, as it was when this was compiled.
@@ -40,12 +44,22 @@ pub fn functions() -> Vec<(Routes, &'static str, &'static str)> {
 }
 
 /// A running deployment.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct System {
     /// The gateway before the functions.
     pub gateway: Arc<Gateway>,
     /// The database below them.
     pub embedded: Embedded,
+    /// The topics and queues.
+    pub messaging: Messaging,
+    /// What invokes functions for streams, queues and schedules.
+    pub pump: Arc<Pump>,
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System").field("embedded", &self.embedded).finish_non_exhaustive()
+    }
 }
 
 /// What a deployment takes from outside.
@@ -75,9 +89,15 @@ pub enum SystemError {
     /// The database cannot be used.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
+    /// Topics and queues cannot be used.
+    #[error(transparent)]
+    Messaging(#[from] MessagingError),
     /// Template and functions do not fit.
     #[error("template.yaml: {0}")]
     Gateway(#[from] GatewayError),
+    /// Streams, queues and schedules of the template and functions do not fit.
+    #[error("template.yaml: {0}")]
+    Pump(#[from] PumpError),
     /// The template leaves a function without a variable.
     #[error("template.yaml, function `{function}`: {source}")]
     Config {
@@ -111,26 +131,51 @@ impl System {
     ) -> Result<Self, SystemError> {
         let template = Template::parse(TEMPLATE)?;
         embedded.create_tables(&template)?;
+        let messaging = Messaging::beside(&embedded, &template, surroundings.clock.clone())?;
+        let clients = api::delivery::Messaging {
+            sns: Some(messaging.sns()),
+            sqs: Some(messaging.sqs()),
+        };
+        let app = |folder: &str| {
+            let Surroundings { clock, ids, .. } = &surroundings;
+            let config = config_of(&template, folder)?;
+            let app = App::new(config, client.clone(), clock.clone(), ids.clone());
+            Ok::<_, SystemError>(app.with_messaging(clients.clone()))
+        };
         let mut mounted: HashMap<String, Router> = HashMap::new();
         for (routes, ..) in functions() {
-            let function = routes.function.to_owned();
-            let config = config_of(&template, &function)?;
-            let app = App::new(
-                config,
-                client.clone(),
-                surroundings.clock.clone(),
-                surroundings.ids.clone(),
-            );
-            mounted.insert(function, routes.router(&app));
+            let app = app(routes.function)?;
+            mounted.insert(routes.function.to_owned(), routes.router(&app));
         }
-        let gateway = Gateway::new(&template, mounted, surroundings.authorizer)?;
-        Ok(Self { gateway: Arc::new(gateway), embedded })
+        let handlers = handlers(app)?;
+        let gateway = Gateway::new(&template, mounted, surroundings.authorizer.clone())?;
+        let pump = Pump::new(&template, handlers, &embedded, &messaging)?;
+        Ok(Self { gateway: Arc::new(gateway), embedded, messaging, pump: Arc::new(pump) })
     }
 
     /// Answers a request, as the deployment would.
     pub async fn call(&self, request: Request<Body>) -> Response<Body> {
         self.gateway.call(request, None).await
     }
+}
+
+/// The functions that streams, queues and schedules invoke, by folder.
+fn handlers(
+    app: impl Fn(&str) -> Result<App, SystemError>,
+) -> Result<HashMap<String, Handler>, SystemError> {
+    let relay = Courier::of(&app("outbox-relay")?);
+    let sweeper = Courier::of(&app("outbox-sweeper")?);
+    let relay = Handler::typed(move |event| {
+        let courier = relay.clone();
+        async move { outbox_relay::handle(&courier, event).await }
+    });
+    let sweeper = Handler::typed(move |event| {
+        let courier = sweeper.clone();
+        async move { outbox_sweeper::handle(&courier, event).await }
+    });
+    Ok([("outbox-relay", relay), ("outbox-sweeper", sweeper)]
+        .map(|(folder, handler)| (folder.to_owned(), handler))
+        .into())
 }
 
 /// What the template's environment says to a function.
