@@ -4,8 +4,8 @@ mod docs;
 mod wire;
 
 use api::{
-    Answer, App, Caller, Fields, Listing, Mutation, PathParameters, Problem, Routes, get, patch,
-    post, text,
+    Answer, App, Caller, Faulty, Fields, Listing, Mutation, PathParameters, Problem, Routes, get,
+    patch, post, text,
 };
 use axum::extract::State;
 use domain::id::{RESERVED_PREFIX, RoleId, TenantId};
@@ -107,7 +107,7 @@ fn draft(app: &App, mut fields: Fields) -> Result<RoleDraft, Problem> {
     let id = fields.optional("id", text(own_id));
     let name = fields.required("name", text(own_name));
     let description = fields.optional("description", text(Description::parse));
-    let permissions = fields.texts("permissions", ROLE_PERMISSIONS_MAX, Action::parse);
+    let permissions = permissions(&mut fields);
     let scope_types =
         fields.texts("scope_types", SCOPE_TYPES_MAX, |name| app.entity_types.parse(name));
     fields.finish()?;
@@ -115,7 +115,7 @@ fn draft(app: &App, mut fields: Fields) -> Result<RoleDraft, Problem> {
         id: id?.unwrap_or_else(|| app.ids.mint()),
         name: name?,
         description: description?,
-        permissions: Permissions::exact(permissions?.unwrap_or_default()),
+        permissions: permissions?.unwrap_or_else(|| Permissions::exact(Vec::new())),
         scope_types: scope_types?.unwrap_or_default(),
     })
 }
@@ -125,16 +125,26 @@ fn patch_of(app: &App, mut fields: Fields) -> Result<RolePatch, Problem> {
     fields.not_null(&["name", "permissions", "scope_types"]);
     let name = fields.optional("name", text(own_name));
     let description = fields.cleared("description", text(Description::parse));
-    let permissions = fields.texts("permissions", ROLE_PERMISSIONS_MAX, Action::parse);
+    let permissions = permissions(&mut fields);
     let scope_types =
         fields.texts("scope_types", SCOPE_TYPES_MAX, |name| app.entity_types.parse(name));
     fields.finish()?;
     Ok(RolePatch {
         name: name?,
         description: description?,
-        permissions: permissions?.map(Permissions::exact),
+        permissions: permissions?,
         scope_types: scope_types?,
     })
+}
+
+fn permissions(fields: &mut Fields) -> Result<Option<Permissions>, Faulty> {
+    let Some(actions) = fields.texts("permissions", ROLE_PERMISSIONS_MAX, Action::parse)? else {
+        return Ok(None);
+    };
+    match Role::permissions(actions) {
+        Ok(permissions) => Ok(Some(permissions)),
+        Err(refusal) => fields.refuse("/permissions".to_owned(), &refusal),
+    }
 }
 
 /// An id that a client may choose.

@@ -86,7 +86,8 @@ pub struct RoleCreate {
     /// What it is for.
     #[schema(max_length = 512)]
     description: Option<String>,
-    /// Exact actions, such as `document:upload`; repeats are dropped. Wildcards are refused.
+    /// Exact actions, such as `document:upload`; repeats are dropped. Wildcards are refused. At most 48 KiB
+    /// as JSON.
     #[schema(max_items = 500)]
     permissions: Option<Vec<String>>,
     /// The types of entity it governs; empty or absent for all.
@@ -107,7 +108,7 @@ pub struct RoleUpdate {
     /// A new description; `null` for none.
     #[schema(max_length = 512)]
     description: Option<String>,
-    /// New permissions, in place of all the old ones.
+    /// New permissions, in place of all the old ones; at most 48 KiB as JSON.
     #[schema(max_items = 500, nullable = false)]
     permissions: Option<Vec<String>>,
     /// New scope types, in place of all the old ones.

@@ -5,12 +5,18 @@ use serde_json::{Value, json};
 use crate::change::{AuditDraft, Change, EventDraft, difference};
 use crate::entity_type::TypeName;
 use crate::id::{RoleId, TenantId};
-use crate::permission::Permissions;
+use crate::permission::{Action, Permissions};
+use crate::refusal::Refusal;
 use crate::text::{Description, RoleName};
 use crate::time::Timestamp;
 
 /// Most permissions of one role.
 pub const ROLE_PERMISSIONS_MAX: usize = 500;
+
+/// Most bytes of all permissions of one role, as a JSON list. An event holds them before and after a
+/// change and must fit into a topic's message; the audit entry of a new role names them all and must fit
+/// into a record of the ledger, which has 64 KiB.
+pub const ROLE_PERMISSIONS_BYTES_MAX: usize = 48 * 1024;
 
 /// The built-in roles of every tenant: id, name, description, permissions.
 const SYSTEM: [(&str, &str, &str, &[&str]); 2] = [
@@ -72,6 +78,19 @@ pub struct RolePatch {
 }
 
 impl Role {
+    /// Takes the permissions of a role, in any order, repeats allowed.
+    pub fn permissions(actions: Vec<Action>) -> Result<Permissions, Refusal> {
+        let permissions = Permissions::exact(actions);
+        // Each is quoted and followed by a comma or the closing bracket.
+        let bytes = 1 + permissions.iter().map(|action| action.len() + 3).sum::<usize>();
+        if bytes > ROLE_PERMISSIONS_BYTES_MAX {
+            return Err(Refusal::new(format!(
+                "must be at most {ROLE_PERMISSIONS_BYTES_MAX} bytes as a JSON list, is {bytes}"
+            )));
+        }
+        Ok(permissions)
+    }
+
     /// Makes a role.
     pub fn create(tenant_id: TenantId, draft: RoleDraft, at: Timestamp) -> Change<Self> {
         let RoleDraft { id, name, description, permissions, scope_types } = draft;
@@ -223,5 +242,16 @@ mod tests {
         assert_eq!(change.events[0].payload["before"], json!({"scope_types": []}));
         assert_eq!(change.events[0].payload["after"], json!({"scope_types": ["spv"]}));
         assert!(change.after.patch(patch, at).is_none());
+    }
+
+    #[test]
+    fn the_permissions_of_a_role_fit_into_an_event_and_a_record_of_the_ledger() {
+        let of = |bytes: usize| {
+            let all = (0..500).map(|n| Action::parse(&format!("{n:0>bytes$}")).unwrap());
+            Role::permissions(all.collect())
+        };
+        let largest = of(95).unwrap();
+        let json = serde_json::to_string(&largest.iter().collect::<Vec<_>>()).unwrap();
+        assert!(json.len() <= ROLE_PERMISSIONS_BYTES_MAX && of(96).is_err(), "{}", json.len());
     }
 }
