@@ -1,9 +1,10 @@
 //! The description of each endpoint.
 
 use api::Operation;
+use domain::cloud_event;
 use serde_json::{Value, json};
 
-use crate::wire::{EventBatch, EventBatchResult, EventBody, EventCreate};
+use crate::wire::{CloudEvent, EventBatch, EventBatchResult, EventBody, EventCreate};
 
 const TOO_LARGE: &str = "Payload and context are larger than 200 KiB, or the context than 48 KiB.";
 
@@ -39,6 +40,22 @@ fn example() -> Value {
     })
 }
 
+fn cloud_example() -> Value {
+    json!({
+        "specversion": "1.0",
+        "id": "6f4e1a2c-cc1b-8f79-b803-b0f7d8b7f02a",
+        "type": "document.verified",
+        "source": "document_vault",
+        "time": "2026-11-23T03:30:53.000000Z",
+        "datacontenttype": "application/json",
+        "data": {"document_id": "abc-123"},
+        "correlationid": "doc-abc-123",
+        "schemaversion": "v1",
+        "context": "{\"actor_id\":\"user-42\"}",
+        "tenantid": "default",
+    })
+}
+
 pub(crate) fn create() -> Operation {
     Operation::new("createEvent", "Hand in an event")
         .describe(
@@ -56,6 +73,7 @@ pub(crate) fn create() -> Operation {
             "It was stored before, and this is how it stands; `Idempotency-Replayed` is `true`.",
             &example(),
         )
+        .also_as::<CloudEvent>(cloud_event::MEDIA_TYPE, &cloud_example())
         .refuses(413, "too_large", TOO_LARGE)
 }
 
@@ -107,6 +125,7 @@ pub(crate) fn read() -> Operation {
     Operation::new("getEvent", "Get an event")
         .describe("As a CloudEvent where `Accept` asks for `application/cloudevents+json`.")
         .gives::<EventBody>(200, "The event, and how its delivery stands.", &example())
+        .also_as::<CloudEvent>(cloud_event::MEDIA_TYPE, &cloud_example())
 }
 
 pub(crate) fn replay() -> Operation {
@@ -116,5 +135,6 @@ pub(crate) fn replay() -> Operation {
              are counted anew. What then fails is delivered later, as with a new event.",
         )
         .gives::<EventBody>(200, "The event, and how its delivery stands now.", &example())
+        .also_as::<CloudEvent>(cloud_event::MEDIA_TYPE, &cloud_example())
         .refuses(409, "conflict", "Others keep replaying the same event.")
 }

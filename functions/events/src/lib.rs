@@ -19,7 +19,7 @@ use futures::FutureExt;
 use store::EventFilter;
 
 use wire::Format;
-pub use wire::{EventBatch, EventBatchItem, EventBatchResult, EventBody, EventCreate};
+pub use wire::{CloudEvent, EventBatch, EventBatchItem, EventBatchResult, EventBody, EventCreate};
 
 /// The endpoints.
 pub fn routes() -> Routes {

@@ -173,6 +173,47 @@ pub struct EventCreate {
     context: Option<Content>,
 }
 
+/// An event as a CloudEvent 1.0 in JSON. Other attributes are ignored on the way in.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes what `domain::cloud_event` reads and writes")]
+pub struct CloudEvent {
+    /// The version of the specification: `1.0`.
+    specversion: String,
+    /// Its id; on the way in the correlation id, where there is no `correlationid`.
+    #[schema(min_length = 1)]
+    id: String,
+    /// What happened.
+    #[schema(min_length = 3, max_length = 128)]
+    r#type: String,
+    /// Who says so.
+    #[schema(min_length = 3, max_length = 128)]
+    source: String,
+    /// When it happened; now, when absent.
+    #[schema(format = DateTime)]
+    time: Option<String>,
+    /// `application/json`.
+    datacontenttype: Option<String>,
+    /// What there is to say about it.
+    #[schema(value_type = Option<Object>)]
+    data: Option<Content>,
+    /// With `source`, what it is recognised by when it is handed in again.
+    #[schema(min_length = 1, max_length = 128)]
+    correlationid: Option<String>,
+    /// The version of `data`.
+    #[schema(min_length = 1, max_length = 16)]
+    schemaversion: Option<String>,
+    /// Who did it, in which request: an object, as a JSON text.
+    context: Option<String>,
+    /// The kind of thing it happened to.
+    #[schema(min_length = 1, max_length = 64)]
+    aggregatetype: Option<String>,
+    /// The thing it happened to.
+    #[schema(min_length = 1, max_length = 256)]
+    aggregateid: Option<String>,
+    /// Whose it is; ignored on the way in.
+    tenantid: Option<String>,
+}
+
 /// Events to hand in.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "describes what `batch` reads; serde would stop at the first fault")]

@@ -29,6 +29,7 @@ pub struct Operation {
     answers: Vec<(u16, Value)>,
     refusals: Vec<(u16, &'static str, &'static str)>,
     schemas: Vec<(String, Value)>,
+    other_form: Option<OtherForm>,
 }
 
 #[derive(Debug)]
@@ -36,6 +37,13 @@ struct Body {
     schema: Value,
     name: String,
     example: Value,
+}
+
+/// Another media type for the same thing.
+#[derive(Debug)]
+struct OtherForm {
+    media_type: &'static str,
+    content: Value,
 }
 
 impl Operation {
@@ -53,6 +61,7 @@ impl Operation {
             answers: Vec::new(),
             refusals: Vec::new(),
             schemas: Vec::new(),
+            other_form: None,
         }
     }
 
@@ -158,6 +167,14 @@ impl Operation {
         self
     }
 
+    /// Another media type in which the thing is also taken, where there is a body, and given.
+    #[must_use]
+    pub fn also_as<T: ToSchema>(mut self, media_type: &'static str, example: &Value) -> Self {
+        let content = json!({"schema": self.schema_of::<T>(), "example": example});
+        self.other_form = Some(OtherForm { media_type, content });
+        self
+    }
+
     /// A refusal: its status, its code, and when it is given.
     #[must_use]
     pub fn refuses(mut self, status: u16, code: &'static str, when: &'static str) -> Self {
@@ -203,6 +220,7 @@ impl Operation {
         }
         if let Some(Body { schema, name, example }) = self.body {
             let content = json!({"application/json": {"schema": schema, "example": example}});
+            let content = in_other_form(content, self.other_form.as_ref());
             let body = json!({"required": true, "content": content});
             operation = with(operation, "requestBody", body);
             // Only a patch refuses what it does not know: a field that is ignored would be a change that
@@ -246,6 +264,16 @@ fn with(mut object: Value, name: &str, member: Value) -> Value {
         members.insert(name.to_owned(), member);
     }
     object
+}
+
+/// The content by media type, with the other one where there is one.
+fn in_other_form(content: Value, other: Option<&OtherForm>) -> Value {
+    match other {
+        Some(OtherForm { media_type, content: of_other }) => {
+            with(content, media_type, of_other.clone())
+        }
+        None => content,
+    }
 }
 
 /// Lets the schema of an object have no properties but its own.

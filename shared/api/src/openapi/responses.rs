@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Body, Operation, refer, with};
+use super::{Body, Operation, in_other_form, refer, with};
 use crate::routes::Endpoint;
 
 /// A refusal that is the same wherever it is given: status, name, code, when.
@@ -33,7 +33,11 @@ pub(super) fn write(operation: &Operation, endpoint: &Endpoint) -> Value {
     let mut responses = Map::new();
     for (status, answer) in &operation.answers {
         let headers = answer_headers(*status, operation, endpoint);
-        responses.insert(status.to_string(), with(answer.clone(), "headers", headers));
+        let mut answer = with(answer.clone(), "headers", headers);
+        if let Some(content) = answer.get_mut("content") {
+            *content = in_other_form(content.take(), operation.other_form.as_ref());
+        }
+        responses.insert(status.to_string(), answer);
     }
     for (status, ..) in &operation.refusals {
         if !responses.contains_key(&status.to_string()) {
