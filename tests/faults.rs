@@ -1,7 +1,7 @@
-//! The way to the database, below the SDK client and above the embedded engine: where calls can be made
-//! to fail, and can be watched.
+//! The way to tables, topics and queues, below the SDK clients and above the embedded engines: where calls
+//! can be made to fail, and can be watched.
 //!
-//! The engine itself never throttles and never conflicts; DynamoDB does both, and networks lose answers.
+//! The engines themselves never throttle and never conflict; DynamoDB does both, and networks lose answers.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,10 +18,13 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use local::embedded::Embedded;
-use serde_json::{Value, json};
+use local::messaging::Messaging;
+use local::system::Clients;
+use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
 
 /// What happens to a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It is answered as it should be.
     None,
@@ -37,6 +40,10 @@ pub enum Fault {
     Broken(u16),
     /// A `BatchGetItem` is answered for so many keys only; the others come back unread.
     ReadOnly(usize),
+    /// The process ends before the call is sent: see [`Faults::unless_it_ends`].
+    EndsBefore,
+    /// The process ends when the call is done, before it hears of it.
+    EndsAfter,
 }
 
 /// A call as it was sent.
@@ -52,7 +59,16 @@ pub struct Call {
 #[derive(Clone, Default)]
 pub struct Faults {
     planned: Arc<Mutex<VecDeque<(&'static str, Fault)>>>,
+    counted: Arc<Mutex<Counted>>,
+    ended: Arc<Notify>,
     seen: Option<Arc<Mutex<Vec<Call>>>>,
+}
+
+/// How many calls there were, and the fault of one of them.
+#[derive(Debug, Default)]
+struct Counted {
+    calls: usize,
+    fault: Option<(usize, Fault)>,
 }
 
 impl fmt::Debug for Faults {
@@ -85,6 +101,26 @@ impl Faults {
         self.planned.lock().unwrap().extend(faults.into_iter().map(|fault| (operation, fault)));
     }
 
+    /// Plans what happens to one call from now on, whatever it is: 0 is the next.
+    pub fn plan_nth(&self, place: usize, fault: Fault) {
+        *self.counted.lock().unwrap() = Counted { calls: 0, fault: Some((place, fault)) };
+    }
+
+    /// How many calls there were since [`Faults::plan_nth`].
+    pub fn count(&self) -> usize {
+        self.counted.lock().unwrap().calls
+    }
+
+    /// Does something in a process that ends at [`Fault::EndsBefore`] or [`Fault::EndsAfter`]: then what it
+    /// was doing is dropped where it stands, and there is nothing to return.
+    pub async fn unless_it_ends<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.ended.notified() => None,
+            done = work => Some(done),
+        }
+    }
+
     /// How many planned faults have not happened yet.
     pub fn left(&self) -> usize {
         self.planned.lock().unwrap().len()
@@ -93,15 +129,43 @@ impl Faults {
     /// A client of a database by this way. The SDK's own retries are off, so that each planned fault
     /// reaches the code under test.
     pub fn client(&self, embedded: &Embedded) -> aws_sdk_dynamodb::Client {
-        let wire = Wire { inner: embedded.http_client(), faults: self.clone() };
         let config = embedded
             .config()
-            .http_client(SharedHttpClient::new(wire))
+            .http_client(self.wire(embedded.http_client()))
             .retry_config(RetryConfig::disabled());
         aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 
+    /// Clients of a database, topics and queues by this way, likewise.
+    pub fn clients(&self, embedded: &Embedded, messaging: &Messaging) -> Clients {
+        let sns = messaging
+            .sns_config()
+            .http_client(self.wire(messaging.http_client()))
+            .retry_config(RetryConfig::disabled());
+        let sqs = messaging
+            .sqs_config()
+            .http_client(self.wire(messaging.http_client()))
+            .retry_config(RetryConfig::disabled());
+        Clients {
+            dynamodb: self.client(embedded),
+            messaging: api::delivery::Messaging {
+                sns: Some(aws_sdk_sns::Client::from_conf(sns.build())),
+                sqs: Some(aws_sdk_sqs::Client::from_conf(sqs.build())),
+            },
+        }
+    }
+
+    fn wire(&self, inner: SharedHttpClient) -> SharedHttpClient {
+        SharedHttpClient::new(Wire { inner, faults: self.clone() })
+    }
+
     fn next(&self, operation: &str) -> Fault {
+        let mut counted = self.counted.lock().unwrap();
+        let place = counted.calls;
+        counted.calls += 1;
+        if let Some((_, fault)) = counted.fault.take_if(|(of, _)| *of == place) {
+            return fault;
+        }
         let mut planned = self.planned.lock().unwrap();
         match planned.iter().position(|(of, _)| *of == operation) {
             Some(place) => planned.remove(place).unwrap().1,
@@ -135,13 +199,10 @@ struct Connection {
 
 impl HttpConnector for Connection {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let body = || -> Value {
-            serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap()
-        };
+        let Call { operation, body } = Call::of(&request);
         if let Some(seen) = &self.faults.seen {
-            seen.lock().unwrap().push(Call { operation: operation.clone(), body: body() });
+            let call = Call { operation: operation.clone(), body: body.clone() };
+            seen.lock().unwrap().push(call);
         }
         match self.faults.next(&operation) {
             Fault::None => self.inner.call(request),
@@ -156,7 +217,7 @@ impl HttpConnector for Connection {
                 })
             }
             Fault::Refused(error, reason) => {
-                let items = body()["TransactItems"].as_array().map_or(0, Vec::len);
+                let items = body["TransactItems"].as_array().map_or(0, Vec::len);
                 HttpConnectorFuture::ready(Ok(refused(error, reason, items)))
             }
             Fault::Broken(status) => {
@@ -165,6 +226,38 @@ impl HttpConnector for Connection {
                 HttpConnectorFuture::ready(Ok(HttpResponse::new(status, page)))
             }
             Fault::ReadOnly(keys) => self.read_only(request, keys),
+            Fault::EndsBefore => {
+                self.faults.ended.notify_one();
+                HttpConnectorFuture::new(std::future::pending())
+            }
+            Fault::EndsAfter => {
+                let (done, ended) = (self.inner.call(request), self.faults.ended.clone());
+                HttpConnectorFuture::new(async move {
+                    done.await?;
+                    ended.notify_one();
+                    std::future::pending().await
+                })
+            }
+        }
+    }
+}
+
+impl Call {
+    /// A call as it is sent. SNS names its operation in a form, the others in a header.
+    fn of(request: &HttpRequest) -> Self {
+        let sent = request.body().bytes().unwrap_or_default();
+        match request.headers().get("x-amz-target") {
+            Some(target) => Self {
+                operation: target.rsplit('.').next().unwrap_or_default().to_owned(),
+                body: serde_json::from_slice(sent).unwrap(),
+            },
+            None => {
+                let fields: Map<String, Value> = form_urlencoded::parse(sent)
+                    .map(|(name, value)| (name.into_owned(), json!(value)))
+                    .collect();
+                let operation = fields["Action"].as_str().unwrap().to_owned();
+                Self { operation, body: Value::Object(fields) }
+            }
         }
     }
 }

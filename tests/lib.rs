@@ -23,7 +23,7 @@ use http_body_util::BodyExt;
 use local::authorizer::Authorizer;
 use local::embedded::Embedded;
 use local::system::{Surroundings, System};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::meter::Usage;
 
 use crate::contract::Contract;
@@ -78,8 +78,6 @@ impl World {
 
     /// A new deployment whose way to the database can fail.
     pub fn with_faults(faults: &Faults) -> Self {
-        let embedded = Embedded::memory().unwrap();
-        let client = faults.client(&embedded);
         let now = Arc::new(AtomicI64::new(BEGINNING_MICROSECONDS));
         let reading = now.clone();
         let surroundings = Surroundings {
@@ -89,7 +87,8 @@ impl World {
             ids: Ids::by_time(),
             authorizer: Authorizer::off(),
         };
-        let system = System::start(embedded, &client, surroundings).unwrap();
+        let clients = |embedded: &Embedded, messaging: &_| faults.clients(embedded, messaging);
+        let system = System::start(Embedded::memory().unwrap(), clients, surroundings).unwrap();
         Self { system, now }
     }
 
@@ -160,6 +159,29 @@ impl World {
         reply
     }
 
+    /// What a function without routes answers to an event.
+    pub async fn invoke(&self, folder: &str, event: Value) -> Value {
+        let worker = local::system::worker(folder, self.system.app(folder).unwrap());
+        worker.unwrap().invoke(event).await.unwrap()
+    }
+
+    /// What the stream of the events table brings: every row, in the order in which it was stored, as it
+    /// was then.
+    pub async fn stream(&self) -> Value {
+        let table = self.system.embedded.client().scan().table_name("EventsTable").send();
+        let mut items = table.await.unwrap().items.unwrap();
+        items.sort_by_key(|item| {
+            let of = |name: &str| item[name].as_s().unwrap().clone();
+            (of("created_at"), of("event_id"))
+        });
+        let records = items.into_iter().enumerate().map(|(place, item)| {
+            let mut image = serde_json::to_value(serde_dynamo::Item::from(item)).unwrap();
+            image["delivery_state"] = json!({"S": "pending"});
+            inserted(place, &image)
+        });
+        json!({"Records": records.collect::<Vec<_>>()})
+    }
+
     /// Every item of a table of the template, by its logical id; attributes of bytes are left out.
     pub async fn items(&self, table: &str) -> Vec<Value> {
         let mut items = Vec::new();
@@ -199,6 +221,17 @@ impl World {
             .filter(|item| item["record"] == "audit" && item["action"] == action)
             .collect()
     }
+}
+
+/// A record of a stream: a row that was inserted.
+pub fn inserted(place: usize, image: &Value) -> Value {
+    json!({
+        "awsRegion": "us-east-1", "eventID": format!("e{place}"), "eventName": "INSERT",
+        "dynamodb": {
+            "NewImage": image, "SequenceNumber": place.to_string(), "SizeBytes": 1,
+            "ApproximateCreationDateTime": 1_795_404_653.0,
+        },
+    })
 }
 
 impl Tenant {

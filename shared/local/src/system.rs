@@ -8,7 +8,6 @@ use std::sync::Arc;
 use api::delivery::Courier;
 use api::{App, Config, ConfigError, Routes};
 use aws_sdk_dynamodb::Client;
-use axum::Router;
 use axum::body::Body;
 use domain::id::Ids;
 use domain::time::Clock;
@@ -19,7 +18,7 @@ use crate::embedded::{Embedded, EmbeddedError};
 use crate::gateway::{Gateway, GatewayError};
 use crate::messaging::{Messaging, MessagingError};
 use crate::pump::{Handler, Pump, PumpError};
-use crate::template::{Template, TemplateError};
+use crate::template::{Function, Template, TemplateError};
 
 /// The template that is deployed, as it was when this was compiled.
 pub const TEMPLATE: &str = include_str!("../../../template.yaml");
@@ -54,6 +53,24 @@ pub struct System {
     pub messaging: Messaging,
     /// What invokes functions for streams, queues and schedules.
     pub pump: Arc<Pump>,
+    apps: Arc<HashMap<String, App>>,
+}
+
+/// The SDK clients by which functions reach tables, topics and queues.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// Of the tables.
+    pub dynamodb: Client,
+    /// Of topics and queues.
+    pub messaging: api::delivery::Messaging,
+}
+
+impl Clients {
+    /// Clients that reach them at once.
+    pub fn of(embedded: &Embedded, messaging: &Messaging) -> Self {
+        let (sns, sqs) = (Some(messaging.sns()), Some(messaging.sqs()));
+        Self { dynamodb: embedded.client(), messaging: api::delivery::Messaging { sns, sqs } }
+    }
 }
 
 impl fmt::Debug for System {
@@ -111,46 +128,56 @@ pub enum SystemError {
 impl System {
     /// A deployment in memory.
     pub fn memory(surroundings: Surroundings) -> Result<Self, SystemError> {
-        let embedded = Embedded::memory()?;
-        let client = embedded.client();
-        Self::start(embedded, &client, surroundings)
+        Self::start(Embedded::memory()?, Clients::of, surroundings)
     }
 
     /// A deployment that keeps its tables in a folder.
     pub fn open(folder: &Path, surroundings: Surroundings) -> Result<Self, SystemError> {
-        let embedded = Embedded::open(folder)?;
-        let client = embedded.client();
-        Self::start(embedded, &client, surroundings)
+        Self::start(Embedded::open(folder)?, Clients::of, surroundings)
     }
 
-    /// A deployment over a database, which the functions reach through a client of their own.
+    /// A deployment over a database; `clients` says how the functions reach it, and topics and queues.
     pub fn start(
         embedded: Embedded,
-        client: &Client,
+        clients: impl FnOnce(&Embedded, &Messaging) -> Clients,
         surroundings: Surroundings,
     ) -> Result<Self, SystemError> {
         let template = Template::parse(TEMPLATE)?;
         embedded.create_tables(&template)?;
         let messaging = Messaging::beside(&embedded, &template, surroundings.clock.clone())?;
-        let clients = api::delivery::Messaging {
-            sns: Some(messaging.sns()),
-            sqs: Some(messaging.sqs()),
+        let Clients { dynamodb, messaging: senders } = clients(&embedded, &messaging);
+        let Surroundings { clock, ids, authorizer } = surroundings;
+        let app = |function: &Function| {
+            let app = App::new(config_of(function)?, dynamodb.clone(), clock.clone(), ids.clone());
+            Ok((function.folder.clone(), app.with_messaging(senders.clone())))
         };
-        let app = |folder: &str| {
-            let Surroundings { clock, ids, .. } = &surroundings;
-            let config = config_of(&template, folder)?;
-            let app = App::new(config, client.clone(), clock.clone(), ids.clone());
-            Ok::<_, SystemError>(app.with_messaging(clients.clone()))
-        };
-        let mut mounted: HashMap<String, Router> = HashMap::new();
-        for (routes, ..) in functions() {
-            let app = app(routes.function)?;
-            mounted.insert(routes.function.to_owned(), routes.router(&app));
+        let apps: HashMap<String, App> =
+            template.functions.iter().map(app).collect::<Result<_, SystemError>>()?;
+        let (mut routers, mut handlers) = (HashMap::new(), HashMap::new());
+        for (folder, app) in &apps {
+            if let Some((routes, ..)) =
+                functions().into_iter().find(|(routes, ..)| routes.function == folder)
+            {
+                routers.insert(folder.clone(), routes.router(app));
+            }
+            if let Some(handler) = worker(folder, app) {
+                handlers.insert(folder.clone(), handler);
+            }
         }
-        let handlers = handlers(app)?;
-        let gateway = Gateway::new(&template, mounted, surroundings.authorizer.clone())?;
+        let gateway = Gateway::new(&template, routers, authorizer)?;
         let pump = Pump::new(&template, handlers, &embedded, &messaging)?;
-        Ok(Self { gateway: Arc::new(gateway), embedded, messaging, pump: Arc::new(pump) })
+        Ok(Self {
+            gateway: Arc::new(gateway),
+            embedded,
+            messaging,
+            pump: Arc::new(pump),
+            apps: Arc::new(apps),
+        })
+    }
+
+    /// What the function of a folder works with.
+    pub fn app(&self, folder: &str) -> Option<&App> {
+        self.apps.get(folder)
     }
 
     /// Answers a request, as the deployment would.
@@ -159,32 +186,27 @@ impl System {
     }
 }
 
-/// The functions that streams, queues and schedules invoke, by folder.
-fn handlers(
-    app: impl Fn(&str) -> Result<App, SystemError>,
-) -> Result<HashMap<String, Handler>, SystemError> {
-    let relay = Courier::of(&app("outbox-relay")?);
-    let sweeper = Courier::of(&app("outbox-sweeper")?);
-    let relay = Handler::typed(move |event| {
-        let courier = relay.clone();
-        async move { outbox_relay::handle(&courier, event).await }
-    });
-    let sweeper = Handler::typed(move |event| {
-        let courier = sweeper.clone();
-        async move { outbox_sweeper::handle(&courier, event).await }
-    });
-    Ok([("outbox-relay", relay), ("outbox-sweeper", sweeper)]
-        .map(|(folder, handler)| (folder.to_owned(), handler))
-        .into())
+/// The function of a folder, where it is one that streams, queues or schedules invoke.
+pub fn worker(folder: &str, app: &App) -> Option<Handler> {
+    let courier = Courier::of(app);
+    match folder {
+        "outbox-relay" => Some(Handler::typed(move |event| {
+            let courier = courier.clone();
+            async move { outbox_relay::handle(&courier, event).await }
+        })),
+        "outbox-sweeper" => Some(Handler::typed(move |event| {
+            let courier = courier.clone();
+            async move { outbox_sweeper::handle(&courier, event).await }
+        })),
+        _ => None,
+    }
 }
 
 /// What the template's environment says to a function.
-fn config_of(template: &Template, folder: &str) -> Result<Config, SystemError> {
-    let function = template.functions.iter().find(|function| function.folder == folder);
-    let variable =
-        |name: &str| function.and_then(|function| function.environment.get(name).cloned());
+fn config_of(function: &Function) -> Result<Config, SystemError> {
+    let variable = |name: &str| function.environment.get(name).cloned();
     let config = Config::from_variables(variable)
-        .map_err(|source| SystemError::Config { function: folder.to_owned(), source })?;
+        .map_err(|source| SystemError::Config { function: function.folder.clone(), source })?;
     // Metrics are for CloudWatch; on one machine they would only stand between the lines of the log.
     Ok(Config { metrics_namespace: None, environment: "local".to_owned(), ..config })
 }

@@ -22,6 +22,10 @@ pub const LEASE_SECONDS: i64 = 60;
 /// How long an event is remembered, in seconds: as long as a queue keeps a message, at most.
 pub const CONSUMPTION_SECONDS: i64 = 14 * 24 * 60 * 60;
 
+/// The marks: a delivery is being handled, the event was handled.
+const CLAIMED: &str = "claimed";
+const HANDLED: &str = "handled";
+
 /// An event as one consumer knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Consumption<'a> {
@@ -56,7 +60,7 @@ impl Store {
         let number = |value: i64| AttributeValue::N(value.to_string());
         let mut item = key::consumption(of.tenant_id, of.consumer, of.event_id).into_item();
         item.extend([
-            ("mark".to_owned(), AttributeValue::S("claimed".to_owned())),
+            ("mark".to_owned(), AttributeValue::S(CLAIMED.to_owned())),
             ("token".to_owned(), AttributeValue::S(token.clone())),
             ("lease_until".to_owned(), number(seconds + LEASE_SECONDS)),
             ("ttl".to_owned(), number(seconds + CONSUMPTION_SECONDS)),
@@ -73,7 +77,7 @@ impl Store {
             )
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", number(seconds))
-            .expression_attribute_values(":claimed", AttributeValue::S("claimed".to_owned()))
+            .expression_attribute_values(":claimed", AttributeValue::S(CLAIMED.to_owned()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
@@ -89,7 +93,7 @@ impl Store {
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                 let there = failed.item().and_then(|item| text(item, "mark"));
-                Ok(if there == Some("handled") { Claim::Handled } else { Claim::Leased })
+                Ok(if there == Some(HANDLED) { Claim::Handled } else { Claim::Leased })
             }
             _ => Err(Error::from_sdk("PutItem", &error)),
         }
@@ -106,7 +110,7 @@ impl Store {
             .update_expression("SET mark = :handled")
             .condition_expression("#token = :token")
             .expression_attribute_names("#token", "token")
-            .expression_attribute_values(":handled", AttributeValue::S("handled".to_owned()))
+            .expression_attribute_values(":handled", AttributeValue::S(HANDLED.to_owned()))
             .expression_attribute_values(":token", AttributeValue::S(token.to_owned()));
         match self.update(update).await {
             Ok(_) | Err(Error::Conflict(_)) => Ok(()),

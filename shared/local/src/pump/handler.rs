@@ -64,7 +64,7 @@ impl Handler {
     }
 
     /// Invokes the function. A panic is a failure like any other.
-    pub(super) async fn invoke(&self, event: Value) -> Result<Value, HandlerError> {
+    pub async fn invoke(&self, event: Value) -> Result<Value, HandlerError> {
         let answer = AssertUnwindSafe(async { (self.0)(event).await }).catch_unwind().await;
         answer.unwrap_or_else(|panic| Err(HandlerError::new(words(&*panic))))
     }
