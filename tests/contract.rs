@@ -66,14 +66,16 @@ impl Contract {
     pub fn operation(&self, method: &Method, path: &str) -> Option<(&str, &Operation)> {
         let fits = |operation: &Operation| {
             let (described, asked) = (operation.path.split('/'), path.split('/'));
-            *method == operation.method
-                && described.clone().count() == asked.clone().count()
+            described.clone().count() == asked.clone().count()
                 && described.zip(asked).all(|(one, other)| one.starts_with('{') || one == other)
         };
-        self.operations
-            .iter()
-            .filter(|(_, operation)| fits(operation))
-            .min_by_key(|(_, operation)| operation.path.matches('{').count())
+        let fitting = self.operations.iter().filter(|(_, operation)| fits(operation));
+        // The path with the fewest parameters is the one that is routed to, whatever its methods.
+        let parameters = |operation: &Operation| operation.path.matches('{').count();
+        let fewest = fitting.clone().map(|(_, operation)| parameters(operation)).min()?;
+        fitting
+            .into_iter()
+            .find(|(_, operation)| parameters(operation) == fewest && operation.method == *method)
             .map(|(id, operation)| (id.as_str(), operation))
     }
 

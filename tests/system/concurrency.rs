@@ -84,9 +84,11 @@ async fn sixty_four_equal_requests_under_one_key_have_one_effect_and_one_answer(
 
         let after = tables(&world).await;
         let more = |count: &dyn Fn(&Tables) -> usize| count(&after) - count(&before);
-        assert_eq!(more(&|all| count(all, "event_type", sample.event)), 1, "{sample:?}");
-        assert_eq!(more(&|all| count(all, "action", sample.action)), 1, "{sample:?}");
-        assert_eq!(more(&|all| count(all, "record", "event")), 1, "{sample:?}");
+        for (attribute, value) in sample.leaves() {
+            assert_eq!(more(&|all| count(all, attribute, value)), 1, "{sample:?}");
+        }
+        let events = usize::from(!sample.event.is_empty());
+        assert_eq!(more(&|all| count(all, "record", "event")), events, "{sample:?}");
         assert_eq!(more(&|all| count_of_kind(all, "receipt")), 1, "{sample:?}");
     }
 }
@@ -112,7 +114,9 @@ async fn of_sixty_four_different_requests_under_one_key_one_has_an_effect() {
 async fn without_a_key_too_a_change_asked_for_16_times_happens_once() {
     let world = World::new();
     let tenant = world.default_tenant();
-    for sample in samples(&tenant).await {
+    // Events without a correlation id are new each time.
+    let samples = samples(&tenant).await.into_iter().filter(|sample| !sample.action.is_empty());
+    for sample in samples {
         let before = tables(&world).await;
         let replies = at_once(CLIENTS / 4, &tenant, &sample).await;
         // The others are told that it is so already (200), that it is taken (409), or gone (404).

@@ -17,9 +17,9 @@ use lambda_http::aws_lambda_events::apigw::{
 };
 use lambda_http::request::RequestContext;
 use serde_json::{Value, json};
-use tests::World;
 use tests::faults::{Fault, Faults};
 use tests::messaging::{Fate, Message, Messages};
+use tests::{World, inserted};
 use tower::ServiceExt;
 
 /// A world with topics and queues, and a courier between.
@@ -39,24 +39,8 @@ impl Post {
         Self { world, messages, faults, app, courier }
     }
 
-    /// What the stream brings: every row, in the order in which it was stored, as it was then.
     async fn stream(&self) -> Event {
-        let table = self.world.system.embedded.client().scan().table_name("EventsTable").send();
-        let mut items = table.await.unwrap().items.unwrap();
-        items.sort_by_key(|item| {
-            let of = |name: &str| item[name].as_s().unwrap().clone();
-            (of("created_at"), of("event_id"))
-        });
-        let records: Vec<Value> = items
-            .into_iter()
-            .enumerate()
-            .map(|(place, item)| {
-                let mut image = serde_json::to_value(serde_dynamo::Item::from(item)).unwrap();
-                image["delivery_state"] = json!({"S": "pending"});
-                record(place, &image)
-            })
-            .collect();
-        serde_json::from_value(json!({ "Records": records })).unwrap()
+        serde_json::from_value(self.world.stream().await).unwrap()
     }
 
     async fn relay(&self) -> Vec<String> {
@@ -114,16 +98,6 @@ impl Post {
         let body = response.into_body().collect().await.unwrap().to_bytes();
         serde_json::from_slice(&body).unwrap()
     }
-}
-
-fn record(place: usize, image: &Value) -> Value {
-    json!({
-        "awsRegion": "us-east-1", "eventID": format!("e{place}"), "eventName": "INSERT",
-        "dynamodb": {
-            "NewImage": image, "SequenceNumber": place.to_string(), "SizeBytes": 1,
-            "ApproximateCreationDateTime": 1_795_404_653.0,
-        },
-    })
 }
 
 fn types(messages: &[Message]) -> Vec<&str> {
@@ -279,7 +253,7 @@ async fn a_row_that_cannot_be_read_is_reported_and_the_others_go_once() {
     let damaged = async || {
         let mut event = serde_json::to_value(post.stream().await).unwrap();
         let image = json!({"pk": {"S": "x"}, "sk": {"S": "x"}, "record": {"S": "event"}});
-        event["Records"].as_array_mut().unwrap().insert(0, record(9, &image));
+        event["Records"].as_array_mut().unwrap().insert(0, inserted(9, &image));
         serde_json::from_value::<Event>(event).unwrap()
     };
     for _ in 0..2 {

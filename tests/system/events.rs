@@ -36,8 +36,7 @@ async fn an_event_is_stored_with_all_that_the_original_service_answers() {
         "occurred_at": world.now(), "tenant_id": "default", "correlation_id": "doc-abc-123",
         "schema_version": "v1", "aggregate_type": null, "aggregate_id": null,
         "payload": {"document_id": "abc-123"}, "context": {"actor_id": "user-42"},
-        "delivery_state": "pending", "delivery_attempts": 0,
-        "last_error": "no topic is configured",
+        "delivery_state": "succeeded", "delivery_attempts": 1, "last_error": null,
         "created_at": world.now(), "updated_at": world.now(),
     });
     assert_eq!(event, &expected);
@@ -46,14 +45,11 @@ async fn an_event_is_stored_with_all_that_the_original_service_answers() {
 }
 
 #[tokio::test]
-async fn an_event_costs_three_units_and_its_mark_one() {
+async fn an_event_costs_three_units_and_its_mark_two() {
     let tenant = World::new().default_tenant();
     let reply = tenant.post("/api/v1/events", verified("c")).await;
     reply.expect(201);
-    assert_eq!(
-        reply.usage.write_units, 4.0,
-        "three to store it, one to say that there is no topic"
-    );
+    assert_eq!(reply.usage.write_units, 5.0);
     assert_eq!((reply.usage.read_units, reply.usage.round_trips), (0.0, 2));
 }
 
@@ -221,11 +217,11 @@ async fn events_are_listed_newest_first_by_what_is_asked_for() {
     assert_eq!(list("?source=even").await.ids(), even);
     let span = list("?from=2026-11-23T03:02:00Z&to=2026-11-23T03:05:00Z").await;
     assert_eq!(span.ids(), &ids[7..10]);
-    assert_eq!(list("?delivery_state=pending").await.ids(), ids);
-    assert!(list("?delivery_state=published").await.ids().is_empty());
+    assert_eq!(list("?delivery_state=published").await.ids(), ids);
+    assert!(list("?delivery_state=pending").await.ids().is_empty());
     assert!(list("?event_type=b.happened").await.ids().is_empty());
     // By pages, of a span too.
-    for query in ["limit=5", "limit=5&from=2000-01-01T00:00:00Z&delivery_state=pending"] {
+    for query in ["limit=5", "limit=5&from=2000-01-01T00:00:00Z&delivery_state=succeeded"] {
         let (mut found, mut cursor) = (Vec::new(), String::new());
         loop {
             let page = list(&format!("?{query}{cursor}")).await;

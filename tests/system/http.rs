@@ -237,7 +237,7 @@ async fn nobody_is_let_in_whom_no_authorizer_named() {
             }
         }
     }
-    assert_eq!(asked, 4 * 21, "every operation but the two of health");
+    assert_eq!(asked, 4 * 26, "every operation but the two of health");
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@
     reason = "a test that cannot go on fails, with the place where it could not"
 )]
 
+use domain::id::TenantId;
+use domain::text::{CorrelationId, EventSource};
 use http::Method;
 use serde_json::{Value, json};
 use tests::{Reply, Tenant, World};
@@ -26,27 +28,31 @@ struct Things {
     group: String,
     member: String,
     principal: String,
+    event: String,
 }
 
 impl Things {
     /// Those of the owner.
     fn of_owner() -> Self {
-        Self::named(["root", "reader", "held", "crowd", "leaving", "barbara"])
+        let (source, id) = (EventSource::parse("sampler"), CorrelationId::parse("there"));
+        let tenant = TenantId::parse(OWNER).unwrap();
+        let event = store::event_id_of(&tenant, &source.unwrap(), &id.unwrap());
+        Self::named(["root", "reader", "held", "crowd", "leaving", "barbara", event.as_str()])
     }
 
     /// Those that nobody has.
     fn of_nobody() -> Self {
-        Self::named(["e000", "r00000", "a000", "g0000", "m000000", "p000000"])
+        Self::named(["e000", "r00000", "a000", "g0000", "m000000", "p000000", "v0000"])
     }
 
-    fn named(ids: [&str; 6]) -> Self {
-        let [entity, role, assignment, group, member, principal] = ids.map(str::to_owned);
-        Self { entity, role, assignment, group, member, principal }
+    fn named(ids: [&str; 7]) -> Self {
+        let [entity, role, assignment, group, member, principal, event] = ids.map(str::to_owned);
+        Self { entity, role, assignment, group, member, principal, event }
     }
 
-    fn all(&self) -> [&str; 6] {
-        let Self { entity, role, assignment, group, member, principal } = self;
-        [entity, role, assignment, group, member, principal]
+    fn all(&self) -> [&str; 7] {
+        let Self { entity, role, assignment, group, member, principal, event } = self;
+        [entity, role, assignment, group, member, principal, event]
     }
 }
 
@@ -54,12 +60,14 @@ type Attempt = (Method, String, Option<Value>);
 
 /// Every way to reach for things: first all that read, then all that change.
 fn attempts(things: &Things) -> Vec<Attempt> {
-    let Things { entity, role, assignment, group, member, principal } = things;
+    let Things { entity, role, assignment, group, member, principal, event } = things;
     let path = |rest: String| format!("/api/v1/{rest}");
     let get = |rest: String| (Method::GET, path(rest), None);
     let delete = |rest: String| (Method::DELETE, path(rest), None);
     let send = |method, rest: String, body| (method, path(rest), Some(body));
     let may = |user: &str, resource: &str| json!({"user_id": user, "action": "document:read", "resource_id": resource, "explain": true});
+    let happened =
+        |id: &str| json!({"event_type": "a.happened", "source": "sampler", "correlation_id": id});
     let holds = |of: &str, role: &str, on: Option<&str>| json!({"principal_id": of, "role_id": role, "entity_id": on});
     vec![
         (Method::GET, "/healthz".to_owned(), None),
@@ -77,6 +85,11 @@ fn attempts(things: &Things) -> Vec<Attempt> {
         get(format!("assignments/{assignment}")),
         get(format!("groups/{group}/members")),
         get(format!("principals/user/{principal}")),
+        get("events".to_owned()),
+        get("events?source=sampler".to_owned()),
+        get("events?source=sampler&correlation_id=there".to_owned()),
+        get(format!("events/{event}")),
+        (Method::POST, path(format!("events/{event}/replay")), None),
         send(Method::POST, "authorize".to_owned(), may("holder", entity)),
         send(Method::POST, "authorize".to_owned(), may("holder", "own")),
         send(Method::PATCH, format!("entities/{entity}"), json!({"name": "Mine"})),
@@ -96,6 +109,8 @@ fn attempts(things: &Things) -> Vec<Attempt> {
         delete(format!("groups/{group}/members/{member}")),
         delete(format!("principals/user/{principal}")),
         // What is only a name is free for everyone, and stands for another thing with each.
+        send(Method::POST, "events".to_owned(), happened("there")),
+        send(Method::POST, "events/batch".to_owned(), json!({"events": [happened("there")]})),
         send(
             Method::POST,
             "entities".to_owned(),
@@ -152,13 +167,29 @@ async fn another(world: &World, name: &str) -> Tenant {
 /// An answer without the name of its trace, and with other words for some.
 fn said(reply: &Reply, words: &[(&str, &str)]) -> (u16, Option<String>, Option<String>, String) {
     let mut body = reply.body.clone();
-    if let Some(members) = body.as_object_mut() {
-        members.remove("trace_id");
-    }
+    unnamed(&mut body);
     let reworded =
         |text: &str| words.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
     let header = |name: &str| reply.header(name).map(reworded);
-    (reply.status, header("etag"), header("location"), reworded(&body.to_string()))
+    let location = header("location").filter(|place| !place.starts_with("/api/v1/events/"));
+    (reply.status, header("etag"), location, reworded(&body.to_string()))
+}
+
+/// Takes away what names a request, and an event: its id is made of its tenant's.
+fn unnamed(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.remove("trace_id");
+            if members.remove("event_id").is_some() {
+                for name in ["id", "correlation_id", "context"] {
+                    members.remove(name);
+                }
+            }
+            members.values_mut().for_each(unnamed);
+        }
+        Value::Array(items) => items.iter_mut().for_each(unnamed),
+        _ => {}
+    }
 }
 
 /// What is stored of a tenant.
@@ -204,7 +235,7 @@ async fn no_list_of_another_tenant_shows_anything() {
     let stranger = world.tenant(STRANGER);
     let lists = attempts(&Things::of_owner()).into_iter().filter_map(|(method, path, _)| {
         let last = path.split('?').next()?.rsplit('/').next()?;
-        let lists = ["entities", "roles", "assignments", "members"].contains(&last);
+        let lists = ["entities", "roles", "assignments", "members", "events"].contains(&last);
         (method == Method::GET && lists).then_some(path)
     });
     for path in lists {
@@ -231,6 +262,7 @@ async fn a_cursor_of_another_tenant_is_refused() {
         "/api/v1/assignments?entity_id=root&limit=1",
         "/api/v1/assignments?role_id=reader&limit=1",
         "/api/v1/groups/crowd/members?limit=1",
+        "/api/v1/events?limit=1",
     ] {
         let page = owner.get(list).await;
         let cursor = page.expect(200)["next_cursor"].as_str().unwrap_or_else(|| panic!("{list}"));
@@ -285,7 +317,8 @@ async fn every_key_of_every_item_begins_with_its_tenant() {
         assert!(stored.len() > 60, "{}", stored.len());
         let prefix = format!("{}:{name}/", name.len());
         for ((table, pk, sk), item) in &stored {
-            let of_indexes = ["kind_pk", "relation_pk"].map(|key| text(item, key));
+            let of_indexes = ["kind_pk", "relation_pk", "time_pk", "undelivered_pk"];
+            let of_indexes = of_indexes.map(|key| text(item, key));
             for key in of_indexes.into_iter().flatten().chain([pk.as_str()]) {
                 assert!(key.starts_with(&prefix), "{key} of {table} {pk} {sk}");
             }

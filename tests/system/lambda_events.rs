@@ -11,14 +11,15 @@ use std::path::{Path, PathBuf};
 use domain::id::Ids;
 use domain::time::Clock;
 use local::system;
+use local::template::Template;
 use serde_json::{Value, json};
 use tests::contract::Contract;
 use tests::{Reply, World};
 
 use crate::outbox;
 
-/// Every sample, by function and case, with the status of its answer.
-const SAMPLES: [(&str, u16); 19] = [
+/// Every sample of a function with routes, by function and case, with the status of its answer.
+const SAMPLES: [(&str, u16); 24] = [
     ("assignments/add-member", 201),
     ("assignments/create", 201),
     ("assignments/list", 200),
@@ -34,10 +35,24 @@ const SAMPLES: [(&str, u16); 19] = [
     ("entities/get-another-tenants", 404),
     ("entities/list", 200),
     ("entities/update", 200),
+    ("events/batch", 200),
+    ("events/create", 201),
+    ("events/create-cloud-event", 201),
+    ("events/list", 200),
+    ("events/replay", 200),
     ("roles/create", 201),
     ("roles/get", 200),
     ("roles/list", 200),
     ("roles/update-built-in", 409),
+];
+
+/// The samples of the others, with the answer.
+const WORKERS: [(&str, &str); 2] = [
+    ("outbox-relay/stream", r#"{"batchItemFailures":[]}"#),
+    (
+        "outbox-sweeper/schedule",
+        r#"{"complete":true,"failed":0,"left":0,"oldest_seconds":0.0,"published":0,"unreadable":0}"#,
+    ),
 ];
 
 fn folder() -> PathBuf {
@@ -66,6 +81,9 @@ async fn world() -> World {
     ] {
         tenant.post(path, body).await.expect(201);
     }
+    // What is replayed: its id is made of tenant, source and correlation id.
+    let event = json!({"event_type": "document.verified", "source": "document_vault", "correlation_id": "doc-abc-122"});
+    tenant.post("/api/v1/events", event).await.expect(201);
     world
 }
 
@@ -103,8 +121,18 @@ async fn every_sample_is_answered_as_an_event_of_lambda() {
     }
 }
 
+#[tokio::test]
+async fn every_sample_of_a_function_without_routes_is_handled_as_an_event_of_lambda() {
+    for (name, answer) in WORKERS {
+        let world = world().await;
+        let function = name.split('/').next().unwrap();
+        let handled = world.invoke(function, sample(name)).await;
+        assert_eq!(handled.to_string(), answer, "{name}");
+    }
+}
+
 #[test]
-fn every_sample_on_disk_is_tried_and_every_function_with_routes_has_some() {
+fn every_sample_on_disk_is_tried_and_every_function_has_some() {
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
     let mut names = Vec::new();
     for function in fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()) {
@@ -116,9 +144,13 @@ fn every_sample_on_disk_is_tried_and_every_function_with_routes_has_some() {
         }
     }
     names.sort_unstable();
-    assert_eq!(names, SAMPLES.map(|(name, _)| name));
+    let mut tried: Vec<_> = SAMPLES.map(|(name, _)| name).into();
+    tried.extend(WORKERS.map(|(name, _)| name));
+    tried.sort_unstable();
+    assert_eq!(names, tried);
+    let template = Template::parse(system::TEMPLATE).unwrap();
     let mut functions: Vec<_> =
-        system::functions().iter().map(|(routes, ..)| routes.function).collect();
+        template.functions.into_iter().map(|function| function.folder).collect();
     functions.sort_unstable();
     assert_eq!(found.into_keys().collect::<Vec<_>>(), functions);
 }

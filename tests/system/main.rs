@@ -14,6 +14,7 @@ mod concurrency;
 mod consistency;
 mod consumers;
 mod costs;
+mod deliveries;
 mod delivery;
 mod entities;
 mod entities_change;

@@ -15,15 +15,16 @@ use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::Value;
 use tests::faults::Call;
 
+use crate::deliveries::deliveries;
 use crate::tour::tour;
 
 /// Actions on tables or indexes, each such as `dynamodb:Query CoreTable/index/by_kind`.
 type Grants = BTreeSet<String>;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_function_may_do_what_it_does_and_nothing_else() {
     let mut called: BTreeMap<&str, Grants> = BTreeMap::new();
-    for step in tour().await {
+    for step in tour().await.iter().chain(deliveries().await) {
         let grants = called.entry(step.function).or_default();
         step.calls.iter().for_each(|call| grants.extend(needed(call)));
     }
@@ -45,10 +46,17 @@ fn needed(call: &Call) -> Grants {
     let Call { operation, body } = call;
     let table = |of: &Value| of["TableName"].as_str().unwrap().to_owned();
     match operation.as_str() {
-        "GetItem" | "PutItem" => Grants::from([format!("dynamodb:{operation} {}", table(body))]),
-        "Query" => {
+        "GetItem" | "PutItem" | "UpdateItem" => {
+            Grants::from([format!("dynamodb:{operation} {}", table(body))])
+        }
+        "Query" | "Scan" => {
             let index = body["IndexName"].as_str().map(|index| format!("/index/{index}"));
-            Grants::from([format!("dynamodb:Query {}{}", table(body), index.unwrap_or_default())])
+            let index = index.unwrap_or_default();
+            Grants::from([format!("dynamodb:{operation} {}{index}", table(body))])
+        }
+        "PublishBatch" => Grants::from([format!("sns:Publish {}", last(&body["TopicArn"], ':'))]),
+        "SendMessage" | "SendMessageBatch" => {
+            Grants::from([format!("sqs:SendMessage {}", last(&body["QueueUrl"], '/'))])
         }
         "BatchGetItem" => {
             let tables = body["RequestItems"].as_object().unwrap().keys();
@@ -61,6 +69,11 @@ fn needed(call: &Call) -> Grants {
         }
         other => panic!("it is not known here what IAM wants for `{other}`"),
     }
+}
+
+/// The last part of an address, which here is the logical id of a resource.
+fn last(address: &Value, separator: char) -> &str {
+    address.as_str().unwrap().rsplit(separator).next().unwrap()
 }
 
 /// The action of an item of a transaction.
@@ -118,6 +131,8 @@ fn name(resource: &Yaml<'_>) -> String {
     let text = value.as_str().unwrap();
     match tag.suffix.as_str() {
         "GetAtt" => text.strip_suffix(".Arn").unwrap().to_owned(),
+        // Of a topic this is its ARN.
+        "Ref" => text.to_owned(),
         "Sub" => text.strip_prefix("${").unwrap().replace(".Arn}", ""),
         other => panic!("`!{other}` is not known here"),
     }

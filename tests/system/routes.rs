@@ -111,6 +111,14 @@ async fn live(scenario: &mut Scenario) {
     }
     scenario.get(alice).await;
     scenario.delete(alice).await;
+
+    let (events, event) =
+        ("/api/v1/events", json!({"event_type": "a.happened", "source": "vault"}));
+    let happened = scenario.post(events, event.clone(), 201).await;
+    scenario.post(&format!("{events}/batch"), json!({"events": [event, event]}), 200).await;
+    scenario.get(&format!("{events}?event_type=a.happened&limit=1")).await;
+    scenario.get(&format!("{events}/{happened}")).await;
+    scenario.post(&format!("{events}/{happened}/replay"), Value::Null, 200).await;
     scenario.get("/healthz").await;
     scenario.get("/readyz").await;
 }

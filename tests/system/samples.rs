@@ -19,13 +19,19 @@ pub(crate) struct Sample {
     pub(crate) elsewhere: String,
     /// The status of its answer.
     pub(crate) status: u16,
-    /// The event it leaves.
+    /// The type of the event it leaves; empty where it leaves none.
     pub(crate) event: &'static str,
-    /// The action of the audit entry it leaves.
+    /// The action of the audit entry it leaves; empty where it leaves none.
     pub(crate) action: &'static str,
 }
 
 impl Sample {
+    /// What it leaves, one row each: an attribute and its value.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let left = [("event_type", self.event), ("action", self.action)];
+        left.into_iter().filter(|(_, value)| !value.is_empty())
+    }
+
     /// Sends it.
     pub(crate) async fn send(&self, tenant: &Tenant) -> Reply {
         let body = self.body.as_ref().map(Value::to_string);
@@ -35,15 +41,17 @@ impl Sample {
 
 /// Prepares a tenant, and gives the requests that change something there.
 pub(crate) async fn samples(tenant: &Tenant) -> Vec<Sample> {
-    prepare(tenant).await;
+    let event = prepare(tenant).await;
     let mut samples = of_entities().to_vec();
     samples.extend(of_roles());
     samples.extend(of_assignments());
     samples.extend(of_groups_and_principals());
+    samples.extend(of_events(&event));
     samples
 }
 
-async fn prepare(tenant: &Tenant) {
+/// The id of the event that is replayed.
+async fn prepare(tenant: &Tenant) -> String {
     let post = async |path: &str, body: Value| {
         tenant.post(path, body).await.expect(201);
     };
@@ -62,6 +70,9 @@ async fn prepare(tenant: &Tenant) {
         let path = format!("/api/v1/principals/user/{id}");
         tenant.put(&path, json!({"properties": {"team": "engines"}})).await.expect(201);
     }
+    let event = json!({"event_type": "a.happened", "source": "sampler", "correlation_id": "there"});
+    let stored = tenant.post("/api/v1/events", event).await;
+    stored.expect(201)["event_id"].as_str().unwrap_or_default().to_owned()
 }
 
 fn of_entities() -> [Sample; 4] {
@@ -109,6 +120,43 @@ fn of_entities() -> [Sample; 4] {
             status: 200,
             event: "entity.restored",
             action: "entity.restore",
+        },
+    ]
+}
+
+fn of_events(replayed: &str) -> [Sample; 3] {
+    let events = "/api/v1/events".to_owned();
+    let event = |kind: &str| json!({"event_type": kind, "source": "sampler", "payload": {"a": 1}});
+    [
+        Sample {
+            method: Method::POST,
+            path: events.clone(),
+            body: Some(event("sample.posted")),
+            other: event("sample.other"),
+            elsewhere: format!("{events}?elsewhere"),
+            status: 201,
+            event: "sample.posted",
+            action: "",
+        },
+        Sample {
+            method: Method::POST,
+            path: format!("{events}/batch"),
+            body: Some(json!({"events": [event("sample.batched")]})),
+            other: json!({"events": [event("sample.other")]}),
+            elsewhere: format!("{events}/batch?elsewhere"),
+            status: 200,
+            event: "sample.batched",
+            action: "",
+        },
+        Sample {
+            method: Method::POST,
+            path: format!("{events}/{replayed}/replay"),
+            body: None,
+            other: json!({"why": "not"}),
+            elsewhere: format!("{events}/other/replay"),
+            status: 200,
+            event: "",
+            action: "",
         },
     ]
 }

@@ -96,6 +96,7 @@ async fn walk() -> Vec<Step> {
     tour.groups().await;
     tour.principals().await;
     tour.decisions().await;
+    tour.events().await;
     tour.health().await;
     tour.steps
 }
@@ -108,11 +109,11 @@ struct Tour {
 }
 
 /// An id as long as those that the service makes.
-fn id(number: u32) -> String {
+pub(crate) fn id(number: u32) -> String {
     format!("0190b0c5-7e4c-7000-8000-{number:012}")
 }
 
-fn entity(number: u32, kind: &str, parent: Option<u32>) -> Value {
+pub(crate) fn entity(number: u32, kind: &str, parent: Option<u32>) -> Value {
     json!({
         "id": id(number),
         "name": format!("Entity number {number}"),
@@ -146,7 +147,8 @@ fn may(user: &str, on: u32) -> Value {
     json!({"user_id": user, "action": "document:verify", "resource_id": id(on)})
 }
 
-const ENTITIES: &str = "/api/v1/entities";
+pub(crate) const ENTITIES: &str = "/api/v1/entities";
+const EVENTS: &str = "/api/v1/events";
 const ROLES: &str = "/api/v1/roles";
 const ASSIGNMENTS: &str = "/api/v1/assignments";
 
@@ -335,6 +337,44 @@ impl Tour {
             (format!("{ENTITIES}/{}", id(41)), json!({"parent_id": id(20)}));
         self.tenant.patch(&path_of_41, new_parent).await.expect(200);
         self.post("a global role, 4 deep below what was moved", path, may("global", 43)).await;
+    }
+
+    async fn events(&mut self) {
+        let event = |id: &str, aggregate: Option<&str>| {
+            json!({
+                "event_type": "document.verified",
+                "source": "document_vault",
+                "correlation_id": id,
+                "aggregate_type": aggregate.map(|_| "document"),
+                "aggregate_id": aggregate,
+                "payload": {"document_id": "abc-123", "verified_by": "user-42", "pages": 12},
+                "context": {"actor_id": "user-42"},
+            })
+        };
+        self.post("published by the request", EVENTS, event("1", None)).await;
+        self.post("the same once more", EVENTS, event("1", None)).await;
+        self.post("of an aggregate: published by the relay", EVENTS, event("2", Some("d"))).await;
+        self.post_keyed("with an idempotency key", EVENTS, event("3", None)).await;
+        let batch = |from: usize| {
+            let events = (from..from + 10).map(|number| event(&format!("{number}"), None));
+            json!({"events": events.collect::<Vec<_>>()})
+        };
+        let path = format!("{EVENTS}/batch");
+        self.post("10 events", &path, batch(10)).await;
+        self.post_keyed("10 events, with an idempotency key", &path, batch(20)).await;
+        for number in 0..LISTED {
+            self.prepare(EVENTS, event(&format!("listed-{number}"), Some("l"))).await;
+        }
+        let found = format!("{EVENTS}?source=document_vault&correlation_id=1");
+        self.get("by source and correlation id", &found).await;
+        self.get("50", EVENTS).await;
+        let id = self.tenant.get(&found).await.ids()[0].to_owned();
+        let path = format!("{EVENTS}/{id}");
+        self.get("", &path).await;
+        self.ask("", Method::POST, &format!("{path}/replay"), None).await;
+        let archived = self.tenant.get(&format!("{EVENTS}?event_type=entity.archived")).await;
+        let path = format!("{EVENTS}/{}/replay", archived.ids()[0]);
+        self.ask("of an archived entity, to two topics", Method::POST, &path, None).await;
     }
 
     async fn health(&mut self) {
