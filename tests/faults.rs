@@ -51,8 +51,10 @@ pub enum Fault {
 pub struct Call {
     /// The operation, such as `GetItem`.
     pub operation: String,
-    /// What was sent.
+    /// What was sent; the fields of a form as an object.
     pub body: Value,
+    /// Whether it reached the service whole, as far as the faults let it.
+    pub arrived: bool,
 }
 
 /// The faults of the calls to come, by operation, such as `TransactWriteItems`; and what was called.
@@ -199,12 +201,14 @@ struct Connection {
 
 impl HttpConnector for Connection {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let Call { operation, body } = Call::of(&request);
+        let call = Call::of(&request);
+        let fault = self.faults.next(&call.operation);
+        let items = call.body["TransactItems"].as_array().map_or(0, Vec::len);
         if let Some(seen) = &self.faults.seen {
-            let call = Call { operation: operation.clone(), body: body.clone() };
-            seen.lock().unwrap().push(call);
+            let arrived = matches!(fault, Fault::None | Fault::AnswerLost | Fault::EndsAfter);
+            seen.lock().unwrap().push(Call { arrived, ..call });
         }
-        match self.faults.next(&operation) {
+        match fault {
             Fault::None => self.inner.call(request),
             Fault::NotSent => {
                 HttpConnectorFuture::ready(Err(ConnectorError::io("the network is down".into())))
@@ -217,7 +221,6 @@ impl HttpConnector for Connection {
                 })
             }
             Fault::Refused(error, reason) => {
-                let items = body["TransactItems"].as_array().map_or(0, Vec::len);
                 HttpConnectorFuture::ready(Ok(refused(error, reason, items)))
             }
             Fault::Broken(status) => {
@@ -250,13 +253,14 @@ impl Call {
             Some(target) => Self {
                 operation: target.rsplit('.').next().unwrap_or_default().to_owned(),
                 body: serde_json::from_slice(sent).unwrap(),
+                arrived: true,
             },
             None => {
                 let fields: Map<String, Value> = form_urlencoded::parse(sent)
                     .map(|(name, value)| (name.into_owned(), json!(value)))
                     .collect();
                 let operation = fields["Action"].as_str().unwrap().to_owned();
-                Self { operation, body: Value::Object(fields) }
+                Self { operation, body: Value::Object(fields), arrived: true }
             }
         }
     }

@@ -42,7 +42,7 @@ fn faulty() -> (Faults, World, Tenant) {
 
 /// A fault that happens to every attempt of a write.
 fn every_time(fault: &Fault) -> Vec<Fault> {
-    vec![fault.clone(); COMMIT_ATTEMPTS_MAX as usize]
+    vec![*fault; COMMIT_ATTEMPTS_MAX as usize]
 }
 
 /// Checks that an answer says to come back later, and nothing of what is below.
@@ -77,7 +77,7 @@ async fn a_write_that_fails_for_now_is_sent_again_and_done_once() {
     let twice = NOT_DONE.into_iter().chain([Fault::AnswerLost]).map(|fault| (fault, 2));
     let each = twice.chain(last_chance).map(async |(fault, times)| {
         let (faults, world, tenant) = faulty();
-        faults.plan(WRITE, vec![fault.clone(); times]);
+        faults.plan(WRITE, vec![fault; times]);
         let created = tenant.post("/api/v1/entities", new_entity()).await;
         assert_eq!(created.status, 201, "{fault:?}: {}", created.text);
         assert_eq!(created.header("idempotency-replayed"), None);
@@ -202,7 +202,7 @@ async fn a_read_that_fails_is_a_503() {
     ];
     for (method, path, body, operation) in reads {
         for fault in &failing {
-            faults.plan(operation, [fault.clone()]);
+            faults.plan(operation, [*fault]);
             let failed = tenant.send(method.clone(), path, body.clone()).await;
             assert_unavailable(&failed, &faults, (path, operation, fault));
         }

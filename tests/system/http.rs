@@ -290,7 +290,7 @@ async fn what_fails_below_is_told_without_a_word_of_what_is_below() {
         (Fault::NotSent, 503, "unavailable"),
         (Fault::AnswerLost, 503, "unavailable"),
     ] {
-        faults.plan("GetItem", [fault.clone()]);
+        faults.plan("GetItem", [fault]);
         let reply = tenant.get(&format!("/api/v1/entities/{id}")).await;
         reply.expect_problem(status, code);
         assert_eq!(reply.header("retry-after").is_some(), status == 503, "{fault:?}");

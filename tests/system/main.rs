@@ -30,6 +30,7 @@ mod lambda_events;
 mod limits;
 mod openapi;
 mod outbox;
+mod outbox_walk;
 mod policies;
 mod principals;
 mod races;

@@ -43,7 +43,7 @@ async fn a_function_may_do_what_it_does_and_nothing_else() {
 
 /// What a call needs.
 fn needed(call: &Call) -> Grants {
-    let Call { operation, body } = call;
+    let Call { operation, body, .. } = call;
     let table = |of: &Value| of["TableName"].as_str().unwrap().to_owned();
     match operation.as_str() {
         "GetItem" | "PutItem" | "UpdateItem" => {

@@ -13,9 +13,10 @@ use crate::time::Timestamp;
 /// Most permissions of one role.
 pub const ROLE_PERMISSIONS_MAX: usize = 500;
 
-/// Most bytes of all permissions of one role, as a JSON list. An event holds them before and after a
-/// change and must fit into a topic's message; the audit entry of a new role names them all and must fit
-/// into a record of the ledger, which has 64 KiB.
+/// Most bytes of all permissions of one role, as a JSON list.
+///
+/// An event holds them before and after a change and must fit into a topic's message; the audit entry of a
+/// new role names them all and must fit into a record of the ledger, which has 64 KiB.
 pub const ROLE_PERMISSIONS_BYTES_MAX: usize = 48 * 1024;
 
 /// The built-in roles of every tenant: id, name, description, permissions.
