@@ -4,6 +4,9 @@
 //! answers; a key outside signs the text it gives.
 
 pub mod canonical;
+pub mod frontier;
 pub mod hash;
 pub mod message;
+pub mod proof;
 pub mod record;
+pub mod tile;
