@@ -4,9 +4,12 @@
 //! answers; a key outside signs the text it gives.
 
 pub mod canonical;
+pub mod checkpoint;
 pub mod frontier;
 pub mod hash;
 pub mod message;
+pub mod note;
 pub mod proof;
+pub mod receipt;
 pub mod record;
 pub mod tile;
