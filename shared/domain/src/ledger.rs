@@ -5,6 +5,7 @@
 
 pub mod canonical;
 pub mod checkpoint;
+pub mod commit;
 pub mod frontier;
 pub mod hash;
 pub mod message;
@@ -12,4 +13,5 @@ pub mod note;
 pub mod proof;
 pub mod receipt;
 pub mod record;
+pub mod segment;
 pub mod tile;
