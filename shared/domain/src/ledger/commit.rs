@@ -1,6 +1,6 @@
 //! A commit: the small item that makes a segment part of the chain, and all that the next one needs.
 //!
-//! The order in which body, commit and index are written is held by the model in `tests/ledger_writers.rs`.
+//! The order in which body, commit and index are written is held by the model in `tests/ledger_model`.
 
 use serde::{Deserialize, Serialize};
 

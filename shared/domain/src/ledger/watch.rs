@@ -28,9 +28,11 @@ impl Watch {
     /// Accepts a checkpoint that continues the latest one, by the consistency proof between the two.
     ///
     /// A smaller one is a rollback, one of the same size with another root a split view, and a larger one
-    /// without proof a rewrite: each is a [`Fault`], and the latest stays what it was. Whoever signs asks
-    /// this first, and stores what it signs on the condition that the latest is still the same: so two
-    /// publishers at once cannot sign what contradicts.
+    /// without proof a rewrite: each is a [`Fault`], and the latest stays what it was.
+    ///
+    /// Whoever signs asks this first, then reserves the statement where the latest still is the latest, and
+    /// only then signs. Signing before reserving lets two publishers sign what contradicts: the model in
+    /// `tests/ledger_model` shows how.
     pub fn accept(&mut self, next: &Checkpoint, proof: &[Hash]) -> Result<(), Fault> {
         if let Some(latest) = &self.latest {
             continues(latest, next, proof)?;
