@@ -30,42 +30,48 @@ pub struct Evidence<'a> {
     pub index: &'a [Option<Indexed>],
 }
 
-/// A segment after its own bytes were looked at: no other segment was needed for it.
-#[derive(Clone, Debug)]
-pub(crate) struct Inspected {
-    /// The records, or why there are none.
-    pub(crate) records: Result<Vec<Result<Examined, Kind>>, Kind>,
+/// A segment unpacked: no other segment was needed for it.
+#[derive(Debug)]
+pub(crate) struct Unpacked {
+    /// What was packed, or why it cannot be had.
+    segment: Result<Segment, Kind>,
     /// Where the bytes are not those of the commit's body.
     pub(crate) edited: Option<Kind>,
 }
 
-/// Unpacks, hashes and examines a segment.
-pub(crate) fn inspect(evidence: &Evidence<'_>, tenant_id: &TenantId) -> Inspected {
-    let Some(body) = evidence.body else {
-        return Inspected { records: Err(Kind::BodyMissing), edited: None };
-    };
-    let found = Hash::of(body);
-    let edited = (found != evidence.commit.body).then_some(Kind::BodyEdited { found });
-    let records = match Segment::decode(body) {
-        Ok(segment) => {
-            Ok(segment.records().into_iter().map(|line| examine(line, tenant_id)).collect())
-        }
-        Err(refusal) => {
+impl Unpacked {
+    /// Hashes a body and unpacks it.
+    pub(crate) fn of(evidence: &Evidence<'_>) -> Self {
+        let Some(body) = evidence.body else {
+            return Self { segment: Err(Kind::BodyMissing), edited: None };
+        };
+        let found = Hash::of(body);
+        let edited = (found != evidence.commit.body).then_some(Kind::BodyEdited { found });
+        let segment = Segment::decode(body).map_err(|refusal| {
             let unreadable = Kind::BodyUnreadable { reason: refusal.reason().to_owned() };
-            Err(edited.clone().unwrap_or(unreadable))
-        }
-    };
-    Inspected { records, edited }
+            edited.clone().unwrap_or(unreadable)
+        });
+        Self { segment, edited }
+    }
+
+    /// Examines its records.
+    pub(crate) fn records(
+        &self,
+        tenant_id: &TenantId,
+    ) -> Result<Vec<Result<Examined<'_>, Kind>>, Kind> {
+        let segment = self.segment.as_ref().map_err(Clone::clone)?;
+        Ok(segment.records().into_iter().map(|line| examine(line, tenant_id)).collect())
+    }
 }
 
 /// Does the same to each item, on so many threads, and gives the results in the items' order.
-pub(crate) fn in_parallel<T: Sync, R: Send>(
-    items: &[T],
+pub(crate) fn in_parallel<'a, T: Sync, R: Send>(
+    items: &'a [T],
     threads: usize,
-    each: impl Fn(&T) -> R + Sync,
+    each: impl Fn(&'a T) -> R + Sync,
 ) -> Vec<R> {
     let share = items.len().div_ceil(threads.max(1)).max(1);
-    let run = |share: &[T]| share.iter().map(&each).collect::<Vec<R>>();
+    let run = |share: &'a [T]| share.iter().map(&each).collect::<Vec<R>>();
     if share >= items.len() {
         return run(items);
     }

@@ -8,24 +8,21 @@ use crate::ledger::hash::Hash;
 use crate::ledger::record::{HASH_VERSION, RECORD_BYTES_MAX};
 use crate::ledger::scan::Scanner;
 
-/// Bytes of a time's text, which has one width: texts sort as moments do.
-pub const TIME_BYTES: usize = 27;
-
 /// Which event, in 16 bytes: the start of SHA-256 over its id. Two ids of one key cannot be found.
 pub type EventKey = [u8; 16];
 
 /// What is left of a record once it is read. Everything here is the record's alone: lines can be examined
 /// in any order and by many threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Examined {
+pub struct Examined<'a> {
     /// Where it says it stands.
     pub sequence: u64,
     /// Its event.
-    pub event_id: Box<str>,
+    pub event_id: &'a str,
     /// Its event, for a set.
     pub event: EventKey,
-    /// When it says it was taken in.
-    pub recorded_at: [u8; TIME_BYTES],
+    /// When it says it was taken in: texts of times have one width, and sort as moments do.
+    pub recorded_at: &'a str,
     /// The hash of its bytes.
     pub leaf: Hash,
 }
@@ -36,7 +33,7 @@ pub struct Examined {
 /// that the tenant and the hash version are the chain's, and that sequence, event and time have their
 /// form. Not checked: whether a producer's text is within the limits of a message. That was the writer's
 /// to refuse, and the hash holds whatever it let in.
-pub fn examine(line: &[u8], tenant_id: &TenantId) -> Result<Examined, Kind> {
+pub fn examine<'a>(line: &'a [u8], tenant_id: &TenantId) -> Result<Examined<'a>, Kind> {
     let not = |reason: &str| Kind::NotCanonical { reason: reason.to_owned() };
     if line.len() > RECORD_BYTES_MAX {
         return Err(not("longer than a record can be"));
@@ -51,10 +48,12 @@ pub fn examine(line: &[u8], tenant_id: &TenantId) -> Result<Examined, Kind> {
         return Err(not("another hash version"));
     }
     let sequence = members.sequence.parse().map_err(|_| not("a sequence that is not one"))?;
-    let recorded_at = time(members.recorded_at).ok_or_else(|| not("a time that is not one"))?;
+    if !is_time(members.recorded_at) {
+        return Err(not("a time that is not one"));
+    }
     let digest: [u8; 32] = Sha256::digest(members.event_id).into();
     let event = digest.first_chunk().copied().unwrap_or_default();
-    let event_id = members.event_id.into();
+    let Members { event_id, recorded_at, .. } = members;
     Ok(Examined { sequence, event_id, event, recorded_at, leaf: Hash::of_leaf(line) })
 }
 
@@ -105,14 +104,15 @@ impl<'a> Members<'a> {
     }
 }
 
-/// The text of a time, if it has the form of one. Whether there is such a day is not asked: what matters
-/// to the chain is the order of the texts.
-fn time(text: &str) -> Option<[u8; TIME_BYTES]> {
-    let bytes: [u8; TIME_BYTES] = text.as_bytes().try_into().ok()?;
+/// Whether a text has the form of a time. Whether there is such a day is not asked: what matters to the
+/// chain is the order of the texts.
+fn is_time(text: &str) -> bool {
     let form = b"0000-00-00T00:00:00.000000Z";
-    let fits =
-        |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
-    bytes.iter().zip(form).all(fits).then_some(bytes)
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        _ => byte == form,
+    };
+    text.len() == form.len() && text.as_bytes().iter().zip(form).all(fits)
 }
 
 #[cfg(test)]
@@ -139,8 +139,8 @@ mod tests {
         let line = line();
         let examined = examine(line.as_bytes(), &tenant()).unwrap();
         assert_eq!(examined.sequence, 12);
-        assert_eq!(&*examined.event_id, r#"e\"1"#);
-        assert_eq!(&examined.recorded_at, b"2026-11-23T03:30:53.000000Z");
+        assert_eq!(examined.event_id, r#"e\"1"#);
+        assert_eq!(examined.recorded_at, "2026-11-23T03:30:53.000000Z");
         assert_eq!(examined.leaf, Hash::of_leaf(line.as_bytes()));
     }
 

@@ -8,14 +8,15 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::id::TenantId;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::commit::{Commit, Head};
 use crate::ledger::fault::{Fault, Kind};
 use crate::ledger::hash::Hash;
-use crate::ledger::inspect::{Evidence, Indexed, Inspected, in_parallel, inspect};
-use crate::ledger::line::{EventKey, Examined, TIME_BYTES, examine};
+use crate::ledger::inspect::{Evidence, Indexed, Unpacked, in_parallel};
+use crate::ledger::line::{EventKey, Examined, examine};
 use crate::ledger::record::HASH_VERSION;
 use crate::time::Timestamp;
 
@@ -31,13 +32,31 @@ pub struct Verified {
     pub anchored: u64,
 }
 
+/// The start of a key, which is the start of a SHA-256: it is spread as well as any hash of it would be.
+#[derive(Clone, Debug, Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 ^= bytes.first_chunk().copied().map_or(0, u64::from_le_bytes);
+    }
+
+    /// A key's length, which is always the same.
+    fn write_usize(&mut self, _length: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Reads a chain from its beginning or from a stored state. After a fault it must not be fed any more.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     tenant_id: TenantId,
     head: Head,
-    recorded_at: Option<[u8; TIME_BYTES]>,
-    seen: HashMap<EventKey, u64>,
+    recorded_at: String,
+    /// Where each event of this run stands.
+    seen: HashMap<EventKey, u64, BuildHasherDefault<Spread>>,
     expected: BTreeMap<u64, Checkpoint>,
     anchored: u64,
 }
@@ -53,9 +72,8 @@ impl Verifier {
     /// A second record of an event that stood before this point is not seen here: the index shows it, given
     /// as [`Evidence`]; or a run from the beginning.
     pub fn resume(tenant_id: TenantId, head: Head) -> Self {
-        let text = head.recorded_at.map(|at| at.to_string());
-        let recorded_at = text.and_then(|text| text.as_bytes().try_into().ok());
-        let (seen, expected) = (HashMap::new(), BTreeMap::new());
+        let recorded_at = head.recorded_at.map(|at| at.to_string()).unwrap_or_default();
+        let (seen, expected) = (HashMap::default(), BTreeMap::new());
         Self { tenant_id, head, recorded_at, seen, expected, anchored: 0 }
     }
 
@@ -105,12 +123,12 @@ impl Verifier {
     /// Takes the next record.
     fn record(
         &mut self,
-        examined: Result<Examined, Kind>,
+        examined: Result<Examined<'_>, Kind>,
         indexed: Option<Indexed>,
     ) -> Result<(), Fault> {
         let expected = self.head.size() + 1;
         let record = examined.map_err(|kind| Fault::of_record(expected, None, kind))?;
-        let fault = |kind| Err(Fault::of_record(expected, Some(&record.event_id), kind));
+        let fault = |kind| Err(Fault::of_record(expected, Some(record.event_id), kind));
         if record.sequence != expected {
             return fault(Kind::Sequence { expected, found: record.sequence });
         }
@@ -121,10 +139,9 @@ impl Verifier {
         if indexed.is_some_and(|indexed| indexed.leaf != record.leaf) {
             return fault(Kind::RecordEdited);
         }
-        if let Some(previous) = self.recorded_at.filter(|previous| *previous > record.recorded_at) {
-            let text = |time: &[u8]| String::from_utf8_lossy(time).into_owned();
-            let (previous, found) = (text(&previous), text(&record.recorded_at));
-            return fault(Kind::BackDated { previous, found });
+        if self.recorded_at.as_str() > record.recorded_at {
+            let previous = std::mem::take(&mut self.recorded_at);
+            return fault(Kind::BackDated { previous, found: record.recorded_at.to_owned() });
         }
         match self.seen.entry(record.event) {
             Entry::Occupied(first) => {
@@ -132,7 +149,7 @@ impl Verifier {
             }
             Entry::Vacant(place) => place.insert(expected),
         };
-        self.recorded_at = Some(record.recorded_at);
+        record.recorded_at.clone_into(&mut self.recorded_at);
         self.head.entry = Hash::of_entry(&self.head.entry, &record.leaf);
         self.head.frontier.append(record.leaf);
         Ok(())
@@ -169,10 +186,10 @@ impl Verifier {
     /// Reads the next segments: commits in order, each with what else is known of it.
     pub fn segments(&mut self, segments: &[Evidence<'_>], threads: usize) -> Result<(), Fault> {
         for batch in segments.chunks(64 * threads.max(1)) {
-            let inspected =
-                in_parallel(batch, threads, |segment| inspect(segment, &self.tenant_id));
-            for (evidence, inspected) in batch.iter().zip(inspected) {
-                self.segment(evidence, inspected)?;
+            let unpacked = in_parallel(batch, threads, Unpacked::of);
+            let records = in_parallel(&unpacked, threads, |body| body.records(&self.tenant_id));
+            for ((evidence, unpacked), records) in batch.iter().zip(&unpacked).zip(records) {
+                self.segment(evidence, unpacked, records)?;
             }
         }
         Ok(())
@@ -180,7 +197,12 @@ impl Verifier {
 
     /// Takes the next segment. What its records show by themselves is told before what only the hash of
     /// the whole shows, because it names a record.
-    fn segment(&mut self, evidence: &Evidence<'_>, inspected: Inspected) -> Result<(), Fault> {
+    fn segment(
+        &mut self,
+        evidence: &Evidence<'_>,
+        unpacked: &Unpacked,
+        records: Result<Vec<Result<Examined<'_>, Kind>>, Kind>,
+    ) -> Result<(), Fault> {
         let commit = evidence.commit;
         let (before, number, first) = (self.head.entry, self.head.number + 1, self.head.size() + 1);
         let whole = |kind| {
@@ -194,15 +216,15 @@ impl Verifier {
             return Err(whole(Kind::Unlinked));
         }
         let mut index = evidence.index.iter();
-        for examined in inspected.records.map_err(whole)? {
+        for examined in records.map_err(whole)? {
             let indexed = index.next().copied().flatten();
             self.record(examined, indexed).map_err(|fault| fault.in_segment(number))?;
-            if inspected.edited.is_none() {
+            if unpacked.edited.is_none() {
                 self.compare()?;
             }
         }
-        if let Some(kind) = inspected.edited {
-            return Err(whole(kind));
+        if let Some(kind) = &unpacked.edited {
+            return Err(whole(kind.clone()));
         }
         if let Some(field) = self.edited(commit, first) {
             return Err(whole(Kind::CommitEdited { field: field.to_owned() }));
@@ -213,12 +235,11 @@ impl Verifier {
 
     /// The first field of a commit that is not what its records, now read, make it.
     fn edited(&self, commit: &Commit, first: u64) -> Option<&'static str> {
-        let recorded_at = self.recorded_at.as_ref().map(<[u8; TIME_BYTES]>::as_slice);
         let fields = [
             ("tenant_id", commit.tenant_id == self.tenant_id),
             ("hash_version", commit.hash_version == HASH_VERSION),
             ("count", u64::from(commit.count) == self.head.size() + 1 - first),
-            ("recorded_at", recorded_at == Some(commit.recorded_at.to_string().as_bytes())),
+            ("recorded_at", self.recorded_at == commit.recorded_at.to_string()),
             ("entry", commit.entry == self.head.entry),
             ("frontier", commit.frontier == self.head.frontier),
             ("root", commit.root == self.head.frontier.root()),
@@ -237,8 +258,7 @@ impl Verifier {
             };
             return Err(Fault::of_range(found + 1, size, kind));
         }
-        let recorded_at = self.recorded_at.as_ref().and_then(|text| std::str::from_utf8(text).ok());
-        self.head.recorded_at = recorded_at.and_then(|text| Timestamp::parse(text).ok());
+        self.head.recorded_at = Timestamp::parse(&self.recorded_at).ok();
         Ok(Verified { head: self.head, anchored: self.anchored })
     }
 }
