@@ -7,7 +7,7 @@
 //! [`membership`] and [`principal`] the things, [`decision`] the question they answer, and [`change`]
 //! what a write leaves behind (an event and an audit entry).
 //! [`event`] is how any event looks, ours or another's, and [`cloud_event`] how others write it.
-//! what a write leaves behind (an event and an audit entry). [`ledger`] is where audit entries end up.
+//! [`ledger`] is where audit entries end up.
 
 pub mod assignment;
 pub mod change;
