@@ -90,6 +90,12 @@ pub enum Kind {
     /// The record is not the one that the index was made from.
     #[error("the record's hash is not the one in the index")]
     RecordEdited,
+    /// The index has the event at a later place, where it does not stand or stands again.
+    #[error("the index has the event at sequence {found}")]
+    Misindexed {
+        /// Where the index has it.
+        found: u64,
+    },
     /// A commit is missing, or has another's place.
     #[error("segment {found} stands where {expected} belongs")]
     Segment {

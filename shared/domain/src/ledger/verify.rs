@@ -132,9 +132,10 @@ impl Verifier {
         if record.sequence != expected {
             return fault(Kind::Sequence { expected, found: record.sequence });
         }
-        if indexed.is_some_and(|indexed| indexed.sequence < expected) {
-            let first = indexed.map_or(0, |indexed| indexed.sequence);
-            return fault(Kind::DuplicateEvent { first });
+        match indexed.map(|indexed| indexed.sequence) {
+            Some(first) if first < expected => return fault(Kind::DuplicateEvent { first }),
+            Some(found) if found > expected => return fault(Kind::Misindexed { found }),
+            _ => {}
         }
         if indexed.is_some_and(|indexed| indexed.leaf != record.leaf) {
             return fault(Kind::RecordEdited);

@@ -2,5 +2,6 @@
 
 mod chain;
 mod foreign;
+mod readers;
 mod tampering;
 mod vectors;

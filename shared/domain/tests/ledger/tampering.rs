@@ -218,6 +218,9 @@ proptest! {
         chain.index[last][1].as_mut().unwrap().sequence = sequence;
         let fault = verifier.segments(&chain.evidence(true)[last..], 1).unwrap_err();
         prop_assert_eq!((fault.first, &fault.kind), (size + 2, &Kind::DuplicateEvent { first: sequence }));
+        chain.index[last][0].as_mut().unwrap().sequence = size + 9;
+        let fault = verify(&chain, true, &[]).unwrap_err();
+        prop_assert_eq!((fault.first, &fault.kind), (size + 1, &Kind::Misindexed { found: size + 9 }));
     }
 
     #[test]
