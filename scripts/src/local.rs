@@ -23,6 +23,9 @@ The routes are those of template.yaml, the functions those that run on Lambda, a
 DynamoDB's own API over SQLite. There is no authentication: every caller is the service `local`, in the
 tenant of the X-Tenant-Id header or else in `default`; so it listens on 127.0.0.1 only.
 
+The topics and queues of the template are on the same port, for the AWS CLI and every other client:
+  aws --endpoint-url http://127.0.0.1:8000 sqs list-queues
+
 Set EPR_LOG_LEVEL to ERROR, WARN, INFO or DEBUG to see less or more; the log is JSON on standard output.
 
 Examples:
@@ -65,7 +68,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let pump = tokio::spawn(async move {
         pump.run(async { drop(pump_stops.await) }).await;
     });
-    let served = server::serve(listener, system.gateway, stopped).await;
+    let served =
+        server::serve(listener, system.gateway, Some(system.messaging.router()), stopped).await;
     sweeper.abort();
     // After the last request, so that what it committed still has a chance to be delivered before the end;
     // what has not is delivered after the next start.
@@ -92,6 +96,7 @@ fn banner(address: SocketAddr, arguments: &Arguments, routes: usize) {
   data            {data}
   authentication  off: every caller is `local`; so this listens on loopback only
   next            epr seed --url http://{address}
+  queues, topics  aws --endpoint-url http://{address} sqs list-queues
   stop            Ctrl-C
 "
     );

@@ -1,9 +1,11 @@
-//! The gateway on a socket of this machine.
+//! The gateway on a socket of this machine, and topics and queues beside it.
 
 use crate::gateway::Gateway;
+use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::handler::HandlerWithoutStateExt;
 use axum::serve::ListenerExt;
+use http::{Method, header};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -11,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tower::ServiceExt;
 
 /// How long requests under way may still take once the server is told to stop.
 const SHUTDOWN_SECONDS_MAX: u64 = 5;
@@ -18,22 +21,36 @@ const SHUTDOWN_SECONDS_MAX: u64 = 5;
 /// Serves HTTP/1.1 until `shutdown`, then takes no new requests and lets those under way finish,
 /// for at most five seconds.
 ///
-/// An open gateway ([`Gateway::is_open`]) is served on loopback only.
+/// With `messaging` ([`crate::messaging::Messaging::router`]) the same port takes the calls of SNS and
+/// SQS, as every client of AWS sends them: `aws --endpoint-url http://127.0.0.1:8000 sqs list-queues`.
+/// No route of the template is in their way, since none has the path `/`.
+///
+/// An open gateway ([`Gateway::is_open`]) is served on loopback only, and so are topics and queues, which
+/// ask nobody who they are.
 pub async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
+    messaging: Option<Router>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    if gateway.is_open() {
+    if gateway.is_open() || messaging.is_some() {
         loopback_only(listener.local_addr()?)?;
     }
     let (stopping, stopped) = oneshot::channel::<()>();
     // Answers are small and whole, so waiting to fill a packet would only delay them. A socket that
     // refuses the option still serves.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let answer = async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
-        gateway.call(request, Some(peer)).await
-    };
+    let answer =
+        async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| match messaging
+            .as_ref()
+            .filter(|_| is_for_messaging(&request))
+        {
+            Some(messaging) => match messaging.clone().oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            },
+            None => gateway.call(request, Some(peer)).await,
+        };
     let serving = axum::serve(listener, answer.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(async move {
             shutdown.await;
@@ -43,6 +60,19 @@ pub async fn serve(
         served = serving => served,
         () = overdue(stopped) => Ok(()),
     }
+}
+
+/// Whether a request is of a client of SQS, which names its operation in a header, or of SNS, which
+/// sends a form.
+fn is_for_messaging(request: &Request) -> bool {
+    let begins = |name: &str, wanted: &str| {
+        let value = request.headers().get(name).and_then(|value| value.to_str().ok());
+        value.is_some_and(|value| value.starts_with(wanted))
+    };
+    request.method() == Method::POST
+        && request.uri().path() == "/"
+        && (begins("x-amz-target", "AmazonSQS.")
+            || begins(header::CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded"))
 }
 
 /// Refuses an address that other machines can reach: whoever connects is let in as `local`.
@@ -69,8 +99,8 @@ async fn overdue(stopped: oneshot::Receiver<()>) {
 mod tests {
     use super::*;
     use crate::authorizer::Authorizer;
-    use crate::example::template;
-    use axum::Router;
+    use crate::example::{clock, template};
+    use crate::messaging::Messaging;
     use axum::routing::get;
     use std::collections::HashMap;
     use std::io::{Read, Write};
@@ -102,7 +132,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let served = spawn(serve(listener, Arc::new(gateway), async { stopped.await.unwrap() }));
+        let messaging = Messaging::memory(&template(), clock()).unwrap().router();
+        let served = spawn(serve(listener, Arc::new(gateway), Some(messaging), async {
+            stopped.await.unwrap();
+        }));
         Running { address, started, stop, served }
     }
 
@@ -149,12 +182,55 @@ mod tests {
         assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     }
 
+    /// The status and the body of the answer to a request with a body.
+    fn post(address: SocketAddr, path: &str, headers: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+             content-length: {length}\r\n{headers}\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn clients_of_queues_and_topics_are_served_at_the_root_and_nobody_else() {
+        let running = running().await;
+        let address = running.address;
+        let (sqs, form) = (
+            "x-amz-target: AmazonSQS.ListQueues\r\ncontent-type: application/x-amz-json-1.0\r\n",
+            "content-type: application/x-www-form-urlencoded; charset=utf-8\r\n",
+        );
+        let asked = spawn_blocking(move || {
+            [
+                post(address, "/", sqs, "{}"),
+                post(address, "/", form, "Action=ListTopics"),
+                post(address, "/", "content-type: application/json\r\n", "{}"),
+                post(address, "/healthz", sqs, "{}"),
+                post(address, "/", &format!("{sqs}origin: http://example.com\r\n"), "{}"),
+            ]
+        });
+        let [queues, topics, other, elsewhere, page] = asked.await.unwrap();
+        assert!(queues.contains("200 OK") && queues.contains("QueueUrls"), "{queues}");
+        assert!(topics.contains("200 OK") && topics.contains("<ListTopicsResponse"), "{topics}");
+        assert!(other.contains("404 Not Found"), "{other}");
+        assert!(!elsewhere.contains("QueueUrls"), "{elsewhere}");
+        assert!(page.contains("403 Forbidden"), "{page}");
+        running.stop.send(()).unwrap();
+        running.served.await.unwrap().unwrap();
+    }
+
     #[tokio::test]
     async fn an_open_gateway_is_served_on_loopback_only() {
         let functions = HashMap::from([("entities".to_owned(), Router::new())]);
         let gateway = Gateway::new(&template(), functions, Authorizer::off()).unwrap();
         let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
-        let refused = serve(listener, Arc::new(gateway), std::future::pending()).await.unwrap_err();
+        let refused = serve(listener, Arc::new(gateway), None, std::future::pending()).await;
+        let refused = refused.unwrap_err();
         let message = refused.to_string();
         assert!(message.starts_with("authorization is off, so `0.0.0.0:"), "{message}");
         for address in ["127.0.0.1:80", "127.8.8.8:80", "[::1]:80"] {
