@@ -51,7 +51,7 @@ impl AuditQueue {
 }
 
 /// The producers' contract.
-fn body(row: &AuditRow) -> Value {
+pub(super) fn body(row: &AuditRow) -> Value {
     let details: Value = serde_json::from_str(&row.details).unwrap_or_default();
     let mut body = json!({
         "event_id": row.event_id,
