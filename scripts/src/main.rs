@@ -1,8 +1,11 @@
 //! `epr`: the operator's command line, and the repository's own tasks.
 #![expect(clippy::print_stderr, reason = "a command says on standard error why it failed")]
 
+mod events;
 mod local;
+mod moment;
 mod openapi;
+mod remote;
 mod seed;
 
 use std::io::Write;
@@ -34,6 +37,8 @@ enum Command {
     Local(local::Arguments),
     /// Fill a running system with a demo tenant: issuers, SPVs, offerings, investors, roles, assignments
     Seed(seed::Arguments),
+    /// Show the events of a running system, as they happen
+    Events(events::Arguments),
     /// Write the OpenAPI document of every endpoint, made from the code
     Openapi(openapi::Arguments),
 }
@@ -46,6 +51,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Local(arguments) => runtime.block_on(local::run(arguments)),
         Command::Seed(arguments) => runtime.block_on(seed::run(arguments)),
+        Command::Events(arguments) => runtime.block_on(events::run(arguments)),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     match done {

@@ -1,15 +1,9 @@
-//! The `epr` command as a process of its own: killed, stopped, started twice, and misused.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails, with the place where it could not"
-)]
+//! `epr` killed, stopped, started twice, and misused.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -20,76 +14,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
+use crate::{Server, client, epr, nobody, run};
+
 /// Writes that are sent in all, and how often the server is killed meanwhile.
 const WRITES: usize = 1_000;
 const KILLS: usize = 5;
 
 /// Clients that send at once.
 const CLIENTS: usize = 8;
-
-/// The command, with words after it.
-fn epr(words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_epr"));
-    command.args(words).env("EPR_LOG_LEVEL", "ERROR").stdin(Stdio::null());
-    command
-}
-
-/// Runs a command to its end: its exit code, what it said, and what it said of errors.
-fn run(words: &[&str]) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = epr(words).output().unwrap();
-    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
-}
-
-/// `epr local` under way.
-struct Server {
-    process: Child,
-    stderr: BufReader<ChildStderr>,
-    url: String,
-}
-
-impl Server {
-    /// Starts one, which keeps its data in a folder or in memory, and waits for its banner.
-    fn start(folder: Option<&Path>) -> Self {
-        let mut command = epr(&["local", "--port", "0"]);
-        match folder {
-            Some(folder) => command.arg("--data").arg(folder),
-            None => command.arg("--memory"),
-        };
-        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stderr = BufReader::new(process.stderr.take().unwrap());
-        let mut said = String::new();
-        // Its last line is how to stop it.
-        while !said.contains("Ctrl-C") {
-            assert_ne!(stderr.read_line(&mut said).unwrap(), 0, "no banner, but {said}");
-        }
-        let url = said.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
-        Self { process, stderr, url: url.to_owned() }
-    }
-
-    /// Ends it as a crash would.
-    fn kill(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    /// Ends it with Ctrl-C: its exit status, and its last words.
-    fn interrupt(mut self) -> (ExitStatus, String) {
-        let id = self.process.id().to_string();
-        let sent = Command::new("sh").args(["-c", "kill -INT $0", &id]).status().unwrap();
-        assert!(sent.success());
-        let mut said = String::new();
-        self.stderr.read_to_string(&mut said).unwrap();
-        (self.process.wait().unwrap(), said)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended already, which is as good.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// What a client was told of a write.
 enum Told {
@@ -140,7 +72,7 @@ async fn send_and_kill(server: Server, next: &Arc<AtomicUsize>, kill_after: usiz
     for _ in 0..CLIENTS {
         let (sender, next, url) = (sender.clone(), next.clone(), server.url.clone());
         tokio::spawn(async move {
-            let client = reqwest::Client::new();
+            let client = client();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= WRITES {
@@ -171,7 +103,7 @@ async fn send_and_kill(server: Server, next: &Arc<AtomicUsize>, kill_after: usiz
 
 /// Checks on a new server that what was told is true, and settles what was not told.
 async fn check(server: &Server, told: &[Told]) {
-    let client = reqwest::Client::new();
+    let client = client();
     for news in told {
         match *news {
             Told::Done(number) => {
@@ -247,7 +179,7 @@ fn a_second_server_on_one_folder_is_refused() {
 #[tokio::test]
 async fn ctrl_c_ends_the_server_cleanly_and_releases_its_folder() {
     let folder = TempDir::new().unwrap();
-    let client = reqwest::Client::new();
+    let client = client();
     let server = Server::start(Some(folder.path()));
     // The client keeps its connection open, which must not hold the server up.
     let told = create(&client, &server.url, 1).await;
@@ -312,9 +244,7 @@ fn the_demo_is_made_once_and_found_the_second_time() {
 
 #[test]
 fn a_seed_without_a_server_says_so() {
-    // A port that was free a moment ago.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (code, _, said) = run(&["seed", "--url", &format!("http://127.0.0.1:{port}")]);
+    let (code, _, said) = run(&["seed", "--url", &nobody()]);
     assert_eq!(code, Some(1));
     assert!(said.contains("is `epr local` running"), "{said}");
 }
@@ -351,9 +281,14 @@ fn every_command_explains_itself_with_examples() {
         commands.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(commands.contains(&"local"), "{commands:?}");
     for command in commands.into_iter().filter(|command| *command != "help") {
-        let (code, said, _) = run(&[command, "--help"]);
-        assert_eq!(code, Some(0));
-        let example = format!("\n  epr {command}");
-        assert!(said.contains("Examples:") && said.contains(&example), "{command}: {said}");
+        explains_itself(&[command]);
     }
+    explains_itself(&["events", "tail"]);
+}
+
+fn explains_itself(words: &[&str]) {
+    let (code, said, _) = run(&[words, &["--help"]].concat());
+    assert_eq!(code, Some(0));
+    let example = format!("\n  epr {}", words.join(" "));
+    assert!(said.contains("Examples:") && said.contains(&example), "{words:?}: {said}");
 }
