@@ -44,7 +44,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
 pub(crate) struct Filter {
     pub(crate) event_type: Option<String>,
     pub(crate) source: Option<String>,
+    pub(crate) state: Option<&'static str>,
     pub(crate) from: Option<Timestamp>,
+    pub(crate) to: Option<Timestamp>,
 }
 
 /// An event, as far as it matters here.
@@ -57,6 +59,7 @@ pub(crate) struct Event {
     pub(crate) aggregate_type: Option<String>,
     pub(crate) aggregate_id: Option<String>,
     pub(crate) delivery_state: String,
+    pub(crate) last_error: Option<String>,
 }
 
 impl Event {
@@ -101,7 +104,9 @@ impl<'a> Listing<'a> {
         let fields = [
             ("event_type", filter.event_type.clone()),
             ("source", filter.source.clone()),
+            ("delivery_state", filter.state.map(str::to_owned)),
             ("from", text(filter.from)),
+            ("to", text(filter.to)),
             ("limit", Some(page_events.clamp(1, PAGE_EVENTS_MAX).to_string())),
         ];
         let query = fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();

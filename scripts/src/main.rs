@@ -6,6 +6,7 @@ mod local;
 mod moment;
 mod openapi;
 mod remote;
+mod replay;
 mod seed;
 
 use std::io::Write;
@@ -39,6 +40,8 @@ enum Command {
     Seed(seed::Arguments),
     /// Show the events of a running system, as they happen
     Events(events::Arguments),
+    /// Publish events again, chosen by how their delivery stands
+    Replay(replay::Arguments),
     /// Write the OpenAPI document of every endpoint, made from the code
     Openapi(openapi::Arguments),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Local(arguments) => runtime.block_on(local::run(arguments)),
         Command::Seed(arguments) => runtime.block_on(seed::run(arguments)),
         Command::Events(arguments) => runtime.block_on(events::run(arguments)),
+        Command::Replay(arguments) => runtime.block_on(replay::run(arguments)),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     match done {
@@ -66,6 +70,11 @@ fn say(text: &str) {
     if output.write_all(text.as_bytes()).and_then(|()| output.flush()).is_err() {
         std::process::exit(0);
     }
+}
+
+/// A text of someone else's as part of one line: without what would move the cursor of a terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// Exit code 1 with a reason that says what to do.

@@ -73,7 +73,12 @@ struct Tail {
 /// Shows events until there are no more, or until Ctrl-C.
 pub(super) async fn run(arguments: Arguments) -> Result<(), String> {
     let since = arguments.since.map(|since| since.seen_from(Clock::system().now()));
-    let filter = Filter { event_type: arguments.event_type, source: arguments.source, from: since };
+    let filter = Filter {
+        event_type: arguments.event_type,
+        source: arguments.source,
+        from: since,
+        ..Filter::default()
+    };
     let default = if since.is_some() { EVENTS_MAX } else { EVENTS_DEFAULT };
     let limit = arguments.limit.map_or(default, usize::from);
     let remote = Remote::open(&arguments.place).await?;

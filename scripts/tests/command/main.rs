@@ -7,6 +7,7 @@
 
 mod crash;
 mod events;
+mod replay;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -14,6 +15,8 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use local::embedded::Embedded;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -117,4 +120,32 @@ async fn post(url: &str, tenant: &str, event: &Value) -> String {
 /// An event of a type.
 fn event(event_type: &str) -> Value {
     json!({"event_type": event_type, "source": "document_vault", "payload": {"n": 1}})
+}
+
+/// How the delivery of an event stands.
+async fn state(url: &str, tenant: &str, id: &str) -> String {
+    let asked = client().get(format!("{url}/api/v1/events/{id}")).header("x-tenant-id", tenant);
+    let stored: Value = asked.send().await.unwrap().json().await.unwrap();
+    stored["delivery_state"].as_str().unwrap().to_owned()
+}
+
+/// Writes into the tables of a server that is stopped that deliveries came to something else.
+async fn set_state(folder: &Path, ids: &[&str], state: &str) {
+    let client = Embedded::open(folder).unwrap().client();
+    let mut items = client.scan().table_name("EventsTable").into_paginator().items().send();
+    while let Some(item) = items.next().await {
+        let item = item.unwrap();
+        let id = item.get("event_id").and_then(|id| id.as_s().ok());
+        if !id.is_some_and(|id| ids.contains(&id.as_str())) {
+            continue;
+        }
+        let mut update = client.update_item().table_name("EventsTable");
+        for name in ["pk", "sk"] {
+            update = update.key(name, item[name].clone());
+        }
+        let update = update.update_expression("SET delivery_state = :state, last_error = :error");
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let update = update.expression_attribute_values(":state", text(state));
+        update.expression_attribute_values(":error", text("a\ntest")).send().await.unwrap();
+    }
 }
