@@ -1,6 +1,7 @@
 //! `epr`: the operator's command line, and the repository's own tasks.
 #![expect(clippy::print_stderr, reason = "a command says on standard error why it failed")]
 
+mod dlq;
 mod events;
 mod local;
 mod moment;
@@ -42,6 +43,8 @@ enum Command {
     Events(events::Arguments),
     /// Publish events again, chosen by how their delivery stands
     Replay(replay::Arguments),
+    /// Show what was given up and lies in the dead-letter queues, and try it again
+    Dlq(dlq::Arguments),
     /// Write the OpenAPI document of every endpoint, made from the code
     Openapi(openapi::Arguments),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Seed(arguments) => runtime.block_on(seed::run(arguments)),
         Command::Events(arguments) => runtime.block_on(events::run(arguments)),
         Command::Replay(arguments) => runtime.block_on(replay::run(arguments)),
+        Command::Dlq(arguments) => runtime.block_on(dlq::run(arguments)),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     match done {

@@ -45,6 +45,13 @@ impl FromStr for Moment {
     }
 }
 
+/// How long ago a moment was, in its largest whole unit.
+pub(crate) fn age(seconds: i64) -> String {
+    let unit = UNITS.iter().rev().find(|(_, length)| seconds >= *length && *length < 604_800);
+    let (name, length) = unit.unwrap_or(&('s', 1));
+    format!("{}{name}", seconds.max(0) / length)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +74,11 @@ mod tests {
         for bad in ["", "m", "5", "-5m", "5.5m", "5y", "yesterday", "2026-11-23", "99999999999d"] {
             assert!(bad.parse::<Moment>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_age_is_told_in_its_largest_whole_unit() {
+        let ages = [-1, 0, 59, 60, 3_599, 7_200, 86_400, 1_209_600].map(age);
+        assert_eq!(ages, ["0s", "0s", "59s", "1m", "59m", "2h", "1d", "14d"]);
     }
 }

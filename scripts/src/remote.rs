@@ -86,6 +86,11 @@ impl Place {
         is_loopback(&self.url)
     }
 
+    /// The AWS region in its name.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.url.host_str().and_then(signing::region_in)
+    }
+
     /// Its address, without a slash at its end.
     pub(crate) fn address(&self) -> &str {
         self.url.as_str().trim_end_matches('/')
@@ -137,6 +142,11 @@ impl Remote {
         };
         let (url, tenant) = (place.address().to_owned(), place.tenant.clone());
         Ok(Self { client, url, tenant, signer })
+    }
+
+    /// The same system as another tenant sees it.
+    pub(crate) fn of_tenant(&self, tenant: &str) -> Self {
+        Self { tenant: tenant.to_owned(), ..self.clone() }
     }
 
     /// The answer, where it is a success. A request that may be repeated is, a few times, when the answer

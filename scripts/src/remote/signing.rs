@@ -32,7 +32,7 @@ pub(super) fn is_aws(host: &str) -> bool {
 }
 
 /// The region in the name of an API's host: `<id>.execute-api.<region>.amazonaws.com`.
-fn region_in(host: &str) -> Option<&str> {
+pub(super) fn region_in(host: &str) -> Option<&str> {
     let mut labels = host.split('.').skip(1);
     (labels.next() == Some(SERVICE)).then(|| labels.next()).flatten()
 }

@@ -283,7 +283,9 @@ fn every_command_explains_itself_with_examples() {
     for command in commands.into_iter().filter(|command| *command != "help") {
         explains_itself(&[command]);
     }
-    explains_itself(&["events", "tail"]);
+    for words in [["events", "tail"], ["dlq", "list"], ["dlq", "redrive"]] {
+        explains_itself(&words);
+    }
 }
 
 fn explains_itself(words: &[&str]) {

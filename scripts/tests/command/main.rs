@@ -6,6 +6,7 @@
 )]
 
 mod crash;
+mod dlq;
 mod events;
 mod replay;
 
@@ -24,6 +25,7 @@ use serde_json::{Value, json};
 fn epr(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epr"));
     command.args(words).env("EPR_LOG_LEVEL", "ERROR").stdin(Stdio::null());
+    command.env_remove("EPR_AUDIT_SQS_URL").env_remove("EPR_OUTBOX_DLQ_URL");
     command
 }
 
