@@ -201,8 +201,11 @@ impl Remote {
 
     fn silent(&self, error: &reqwest::Error) -> Failure {
         let (url, cause) = (&self.url, root_cause(error));
-        let reason =
-            format!("{url} does not answer ({cause}); is `epr local` running, and is --url right?");
+        let hint = match self.signer {
+            Some(_) => "is --url right, and can this machine reach it?",
+            None => "is `epr local` running, and is --url right?",
+        };
+        let reason = format!("{url} does not answer ({cause}); {hint}");
         Failure { is_passing: true, ..Failure::ours(reason) }
     }
 
