@@ -106,6 +106,7 @@ impl World {
             let value = match name {
                 "EPR_CORE_TABLE" => "CoreTable",
                 "EPR_EVENTS_TABLE" => "EventsTable",
+                "EPR_AUDIT_TABLE" => "AuditTable",
                 "EPR_EVENTS_TOPIC_ARN" => "arn:aws:sns:us-east-1:111122223333:events",
                 "EPR_DOCUMENT_VAULT_TOPIC_ARN" => "arn:aws:sns:us-east-1:111122223333:documents",
                 "EPR_AUDIT_SQS_URL" => "https://sqs.invalid/111122223333/audit",

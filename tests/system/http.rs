@@ -23,7 +23,7 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// A function's surroundings, without tables: for requests that are answered before they are needed.
 fn app(clock: Clock) -> api::App {
     let config = api::Config::from_variables(|name| match name {
-        "EPR_CORE_TABLE" | "EPR_EVENTS_TABLE" => Some("table".to_owned()),
+        "EPR_CORE_TABLE" | "EPR_EVENTS_TABLE" | "EPR_AUDIT_TABLE" => Some("table".to_owned()),
         _ => None,
     });
     api::App::new(config.unwrap(), Embedded::memory().unwrap().client(), clock, Ids::by_time())

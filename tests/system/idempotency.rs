@@ -161,10 +161,13 @@ async fn a_key_means_something_only_for_the_principal_who_sent_it() {
     let create = async |principal: &str, kind: &str, name: &str| -> (u16, bool) {
         let routes = functions().into_iter().map(|(routes, ..)| routes);
         let entities = routes.into_iter().find(|routes| routes.function == "entities").unwrap();
-        let tables =
-            ["EPR_CORE_TABLE", "EPR_EVENTS_TABLE"].into_iter().zip(["CoreTable", "EventsTable"]);
+        let tables = [
+            ("EPR_CORE_TABLE", "CoreTable"),
+            ("EPR_EVENTS_TABLE", "EventsTable"),
+            ("EPR_AUDIT_TABLE", "AuditTable"),
+        ];
         let variable =
-            |name: &str| tables.clone().find(|(of, _)| *of == name).map(|(_, to)| to.to_owned());
+            |name: &str| tables.iter().find(|(of, _)| *of == name).map(|(_, to)| (*to).to_owned());
         let config = Config::from_variables(variable).unwrap();
         let client = world.system.embedded.client();
         let app = App::new(config, client, Clock::system(), Ids::by_time());

@@ -92,6 +92,7 @@ async fn invoke(world: &World, function: &str, event: &Value) -> Reply {
     let config = api::Config::from_variables(|name| match name {
         "EPR_CORE_TABLE" => Some("CoreTable".to_owned()),
         "EPR_EVENTS_TABLE" => Some("EventsTable".to_owned()),
+        "EPR_AUDIT_TABLE" => Some("AuditTable".to_owned()),
         _ => None,
     });
     let client = world.system.embedded.client();

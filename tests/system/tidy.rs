@@ -207,7 +207,7 @@ fn the_domain_is_pure_and_only_the_store_and_what_makes_its_client_know_dynamodb
         let aws = ["aws-config", "aws-sdk", "aws-smithy"];
         let denied: &[&str] = match member.folder.as_str() {
             "shared/domain" => &impure,
-            "shared/store" | "shared/api" | "shared/local" | "tests" => &[],
+            "shared/store" | "shared/api" | "shared/local" | "scripts" | "tests" => &[],
             _ => &aws,
         };
         let names = member.dependencies();

@@ -46,7 +46,7 @@ pub struct Config {
     pub log_level: String,
     /// `EPR_METRICS_NAMESPACE`: the CloudWatch namespace; without one no metrics are written.
     pub metrics_namespace: Option<String>,
-    /// `EPR_CORE_TABLE` and `EPR_EVENTS_TABLE`.
+    /// `EPR_CORE_TABLE`, `EPR_EVENTS_TABLE` and `EPR_AUDIT_TABLE`.
     pub tables: Tables,
     /// `EPR_EVENTS_TOPIC_ARN` and the like.
     pub addresses: Addresses,
@@ -91,6 +91,7 @@ impl Config {
             tables: Tables {
                 core: required("EPR_CORE_TABLE")?,
                 events: required("EPR_EVENTS_TABLE")?,
+                audit: required("EPR_AUDIT_TABLE")?,
             },
             addresses: Addresses {
                 events_topic: set("EPR_EVENTS_TOPIC_ARN"),
@@ -153,7 +154,7 @@ mod tests {
     #[test]
     fn an_empty_variable_is_as_good_as_none() {
         let config = Config::from_variables(|name| match name {
-            "EPR_CORE_TABLE" | "EPR_EVENTS_TABLE" => Some("table".to_owned()),
+            "EPR_CORE_TABLE" | "EPR_EVENTS_TABLE" | "EPR_AUDIT_TABLE" => Some("table".to_owned()),
             _ => Some(String::new()),
         });
         let config = config.unwrap();

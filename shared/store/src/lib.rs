@@ -48,6 +48,7 @@ mod events;
 mod graph;
 mod item;
 mod key;
+pub mod ledger;
 mod lineage;
 mod memberships;
 pub mod meter;
@@ -83,6 +84,8 @@ pub struct Tables {
     pub core: String,
     /// The event ledger, which is also the outbox.
     pub events: String,
+    /// The audit ledger. Nothing in it is ever changed or deleted.
+    pub audit: String,
 }
 
 /// The tables of a deployment. Cheap to clone.

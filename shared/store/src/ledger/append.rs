@@ -1,0 +1,406 @@
+//! The writer: group commit with one conditional put, in the order that the module above gives.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, ReturnConsumedCapacity, WriteRequest};
+use domain::id::TenantId;
+use domain::ledger::commit::{Commit, Head, append};
+use domain::ledger::hash::Hash;
+use domain::ledger::message::Message;
+use domain::ledger::record::content;
+use domain::ledger::segment::Body;
+use domain::refusal::Refusal;
+use domain::time::Clock;
+use futures::future::try_join_all;
+
+use super::{IndexEntry, StoredSegment, chain, head_of};
+use crate::Store;
+use crate::error::Error;
+use crate::item::{Item, from_item, index, text, to_item};
+use crate::key::{self, CHAINS, Key};
+use crate::ledger::read::placed;
+use crate::meter::Call;
+use crate::pause::random_pause;
+
+/// How often the end of a chain is read anew before a writer gives up: others keep appending, or the
+/// table does not answer.
+pub const APPEND_ATTEMPTS_MAX: u32 = 10;
+
+/// The first pause before the end is read anew, in milliseconds; a commit takes about as long.
+const PAUSE_MILLISECONDS: u64 = 5;
+
+/// Items of one `BatchWriteItem`.
+const BATCH_ITEMS_MAX: usize = 25;
+
+/// How often what a `BatchWriteItem` left over is sent again.
+const BATCH_ROUNDS_MAX: u32 = 6;
+
+/// What became of a message. All but [`Appended::Conflict`] and [`Appended::Refused`] mean that the ledger
+/// has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// It was appended, with this sequence.
+    Now(u64),
+    /// The same event was there already, with this sequence.
+    Before(u64),
+    /// Another message has its `event_id`, with this sequence; this one is not in the ledger.
+    Conflict(u64),
+    /// No ledger can hold it.
+    Refused(Refusal),
+}
+
+/// A put that is only done where nothing has the key.
+enum Put {
+    Done,
+    Taken,
+}
+
+/// The messages of a batch, and what has become of them.
+struct Batch<'a> {
+    messages: &'a [Message],
+    contents: Vec<Hash>,
+    outcomes: Vec<Option<Appended>>,
+    /// The places of messages that say an event again that stands earlier in the batch.
+    repeats: Vec<(usize, usize)>,
+    /// The places of what may have to be appended, in order.
+    waiting: Vec<usize>,
+}
+
+impl Store {
+    /// Appends messages to the chain of a tenant, each once; says for each, in their order, what became of
+    /// it. After an error any of them may be in the chain: to append them again is harmless.
+    ///
+    /// Per segment of 256: 1 round trip to read the end, 1 to look up, then 1 each for body, commit, index
+    /// and mark. Further segments of one call neither read nor look up.
+    pub async fn ledger_append(
+        &self,
+        tenant: &TenantId,
+        messages: &[Message],
+        clock: &Clock,
+    ) -> Result<Vec<Appended>, Error> {
+        let mut batch = Batch::of(tenant, messages)?;
+        let mut attempts = 0;
+        let mut head = None;
+        while !batch.waiting.is_empty() {
+            let from = match head.take() {
+                Some(head) => head,
+                None => {
+                    if attempts == APPEND_ATTEMPTS_MAX {
+                        return Err(Error::Busy(format!("{} does not hold still", chain(tenant))));
+                    }
+                    if attempts > 0 {
+                        tokio::time::sleep(random_pause(PAUSE_MILLISECONDS, attempts)).await;
+                    }
+                    attempts += 1;
+                    let head = self.ledger_end_indexed(tenant).await?;
+                    self.leave_out_what_is_there(tenant, &mut batch).await?;
+                    if batch.waiting.is_empty() {
+                        break;
+                    }
+                    head
+                }
+            };
+            head = self.append_segment(tenant, &from, &mut batch, clock).await?;
+        }
+        Ok(batch.into_outcomes())
+    }
+
+    /// The end of a chain whose last segment is indexed.
+    async fn ledger_end_indexed(&self, tenant: &TenantId) -> Result<Head, Error> {
+        let (last, indexed) =
+            tokio::try_join!(self.ledger_last(tenant), self.ledger_last_indexed(tenant))?;
+        let head = head_of(last.as_ref());
+        let Some(commit) = last.filter(|commit| indexed.is_none_or(|n| n < commit.number)) else {
+            return Ok(head);
+        };
+        // Its writer ended before it had written the index, or is about to write it.
+        let number = commit.number;
+        let body = self.ledger_bodies(tenant, &[commit.body]).await?.remove(&commit.body);
+        let records = placed(&StoredSegment { commit, body })?;
+        let entries = records.iter().map(|record| {
+            let content =
+                record.record.content().map_err(|refusal| unreadable(tenant, &refusal))?;
+            let (sequence, leaf) = (record.record.sequence, record.leaf);
+            let entry = IndexEntry { sequence, segment: number, leaf, content };
+            Ok((record.record.message.event_id.as_str(), entry))
+        });
+        let entries = entries.collect::<Result<Vec<_>, Error>>()?;
+        self.index_segment(tenant, number, entries).await?;
+        tracing::info!(tenant_id = %tenant, segment = number, "audit_segment_repaired");
+        Ok(head)
+    }
+
+    /// Looks the waiting messages up in the index.
+    async fn leave_out_what_is_there(
+        &self,
+        tenant: &TenantId,
+        batch: &mut Batch<'_>,
+    ) -> Result<(), Error> {
+        let ids: Vec<&str> = batch.waiting_ids().collect();
+        let found = self.ledger_index(tenant, &ids).await?;
+        batch.leave_out(&found);
+        Ok(())
+    }
+
+    /// Appends one segment of what waits; gives the new end, or `None` where the end must be read anew.
+    async fn append_segment(
+        &self,
+        tenant: &TenantId,
+        head: &Head,
+        batch: &mut Batch<'_>,
+        clock: &Clock,
+    ) -> Result<Option<Head>, Error> {
+        let messages: Vec<Message> = batch.next_messages();
+        let appended = match append(head, tenant, &messages, clock.now()) {
+            Ok(appended) => appended,
+            Err(error) => {
+                batch.refuse(error.index, error.refusal);
+                return Ok(Some(head.clone()));
+            }
+        };
+        let (commit, records) = (&appended.commit, &appended.records);
+        match self.put_segment(tenant, commit, &appended.body).await {
+            Ok(Put::Done) => {}
+            Ok(Put::Taken) => return Ok(None),
+            Err(error @ Error::Defect(_)) => return Err(error),
+            // Perhaps it was done: the end of the chain says so.
+            Err(error) => {
+                tracing::warn!(tenant_id = %tenant, %error, "the outcome of a commit is unknown");
+                return Ok(None);
+            }
+        }
+        let entries = records.iter().map(|placed| {
+            let (sequence, leaf, content) = (placed.record.sequence, placed.leaf, placed.content);
+            let entry = IndexEntry { sequence, segment: commit.number, leaf, content };
+            (placed.record.message.event_id.as_str(), entry)
+        });
+        self.index_segment(tenant, commit.number, entries.collect()).await?;
+        batch.appended(records.len(), commit.first());
+        Ok(Some(commit.head()))
+    }
+
+    /// The body, then the commit.
+    async fn put_segment(
+        &self,
+        tenant: &TenantId,
+        commit: &Commit,
+        body: &Body,
+    ) -> Result<Put, Error> {
+        let mut item = key::audit_body(tenant, &body.hash).into_item();
+        item.insert("bytes".to_owned(), AttributeValue::B(Blob::new(body.bytes.clone())));
+        // Whatever has its name already has its bytes.
+        self.ledger_put(item).await?;
+        let mut item = to_item(key::audit_commit(tenant, commit.number), commit)?;
+        if commit.number == 1 {
+            let place = key::by_time(commit.recorded_at, tenant.as_str());
+            index(&mut item, CHAINS, key::audit_chain(tenant), place);
+        }
+        self.ledger_put(item).await
+    }
+
+    /// The index of a segment, then the mark that it is complete.
+    async fn index_segment(
+        &self,
+        tenant: &TenantId,
+        number: u64,
+        entries: Vec<(&str, IndexEntry)>,
+    ) -> Result<(), Error> {
+        let items = entries
+            .into_iter()
+            .map(|(event_id, entry)| to_item(key::audit_event(tenant, event_id), &entry))
+            .collect::<Result<Vec<Item>, Error>>()?;
+        try_join_all(items.chunks(BATCH_ITEMS_MAX).map(|items| self.put_batch(items))).await?;
+        self.ledger_put(key::audit_indexed(tenant, number).into_item()).await.map(|_| ())
+    }
+
+    /// Puts items that say the same whoever puts them.
+    async fn put_batch(&self, items: &[Item]) -> Result<(), Error> {
+        let put = |item: &Item| {
+            let put = PutRequest::builder().set_item(Some(item.clone())).build();
+            put.map(|put| WriteRequest::builder().put_request(put).build())
+                .map_err(|error| Error::Defect(error.to_string()))
+        };
+        let puts = items.iter().map(put).collect::<Result<Vec<_>, Error>>()?;
+        let mut unwritten = HashMap::from([(self.tables.audit.clone(), puts)]);
+        for round in 0..BATCH_ROUNDS_MAX {
+            if round > 0 {
+                tokio::time::sleep(random_pause(PAUSE_MILLISECONDS, round)).await;
+            }
+            let call = Call::begin();
+            let output = self
+                .client
+                .batch_write_item()
+                .set_request_items(Some(unwritten))
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(|error| Error::from_sdk("BatchWriteItem", &error))?;
+            call.end_write(output.consumed_capacity());
+            unwritten = output.unprocessed_items.unwrap_or_default();
+            if unwritten.values().all(Vec::is_empty) {
+                return Ok(());
+            }
+        }
+        Err(Error::Busy("BatchWriteItem left items unwritten".to_owned()))
+    }
+
+    /// Puts an item where there is none.
+    async fn ledger_put(&self, item: Item) -> Result<Put, Error> {
+        let call = Call::begin();
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.tables.audit)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match put {
+            Ok(output) => {
+                call.end_write(output.consumed_capacity());
+                Ok(Put::Done)
+            }
+            Err(error) => {
+                call.end_write([]);
+                if error.code() == Some("ConditionalCheckFailedException") {
+                    return Ok(Put::Taken);
+                }
+                Err(Error::from_sdk("PutItem", &error))
+            }
+        }
+    }
+
+    /// Puts an item where there is none; says whether it was this call that did.
+    pub(super) async fn ledger_put_new(&self, item: Item) -> Result<bool, Error> {
+        self.ledger_put(item).await.map(|put| matches!(put, Put::Done))
+    }
+
+    /// Where events stand, by their ids; those that are not in the ledger are left out. Strongly
+    /// consistent: 1 RCU each, 0.5 for one that is not there.
+    pub async fn ledger_index(
+        &self,
+        tenant: &TenantId,
+        event_ids: &[&str],
+    ) -> Result<HashMap<String, IndexEntry>, Error> {
+        let of_key: HashMap<Key, &str> =
+            event_ids.iter().map(|id| (key::audit_event(tenant, id), *id)).collect();
+        let keys: Vec<Key> = of_key.keys().cloned().collect();
+        let items = self.batch_get_from(&self.tables.audit, &keys).await?;
+        let mut found = HashMap::with_capacity(items.len());
+        for item in items {
+            let id = Key::of_item(&item).and_then(|key| of_key.get(&key).copied());
+            if let Some(id) = id {
+                found.insert(id.to_owned(), from_item(item)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The number of the last segment whose index is complete.
+    async fn ledger_last_indexed(&self, tenant: &TenantId) -> Result<Option<u64>, Error> {
+        let found = self.ledger_last_of(&key::audit_chain(tenant), key::INDEXED_PREFIX).await?;
+        let number = found.as_ref().and_then(|item| text(item, "sk"));
+        let number = number.and_then(|sk| sk.strip_prefix(key::INDEXED_PREFIX));
+        Ok(number.and_then(|number| number.parse().ok()))
+    }
+}
+
+impl<'a> Batch<'a> {
+    fn of(tenant: &TenantId, messages: &'a [Message]) -> Result<Self, Error> {
+        let mut batch = Self {
+            messages,
+            contents: Vec::with_capacity(messages.len()),
+            outcomes: vec![None; messages.len()],
+            repeats: Vec::new(),
+            waiting: Vec::new(),
+        };
+        let mut first: HashMap<&str, usize> = HashMap::new();
+        for (place, message) in messages.iter().enumerate() {
+            let hash = content(message, tenant).map_err(|refusal| unreadable(tenant, &refusal))?;
+            batch.contents.push(hash);
+            match first.entry(&message.event_id) {
+                Entry::Occupied(there) => batch.repeats.push((place, *there.get())),
+                Entry::Vacant(vacant) => {
+                    vacant.insert(place);
+                    batch.waiting.push(place);
+                }
+            }
+        }
+        Ok(batch)
+    }
+
+    fn waiting_ids(&self) -> impl Iterator<Item = &'a str> {
+        let messages = self.messages;
+        self.waiting.iter().filter_map(|place| messages.get(*place)).map(|m| m.event_id.as_str())
+    }
+
+    /// What the next segment could hold.
+    fn next_messages(&self) -> Vec<Message> {
+        let messages = self.waiting.iter().filter_map(|place| self.messages.get(*place));
+        messages.take(domain::ledger::segment::SEGMENT_RECORDS_MAX).cloned().collect()
+    }
+
+    fn settle(&mut self, place: usize, outcome: Appended) {
+        if let Some(there) = self.outcomes.get_mut(place) {
+            *there = Some(outcome);
+        }
+    }
+
+    /// Settles what the index has.
+    fn leave_out(&mut self, found: &HashMap<String, IndexEntry>) {
+        for place in std::mem::take(&mut self.waiting) {
+            let entry = self.messages.get(place).and_then(|m| found.get(&m.event_id));
+            match entry {
+                None => self.waiting.push(place),
+                Some(entry) if self.contents.get(place) == Some(&entry.content) => {
+                    self.settle(place, Appended::Before(entry.sequence));
+                }
+                Some(entry) => self.settle(place, Appended::Conflict(entry.sequence)),
+            }
+        }
+    }
+
+    /// Settles the first of what waits, which are in the chain from a sequence on.
+    fn appended(&mut self, count: usize, first: u64) {
+        for (place, sequence) in
+            self.waiting.drain(..count).collect::<Vec<_>>().into_iter().zip(first..)
+        {
+            self.settle(place, Appended::Now(sequence));
+        }
+    }
+
+    /// Settles the message at a place among those that wait.
+    fn refuse(&mut self, index: usize, refusal: Refusal) {
+        if index < self.waiting.len() {
+            let place = self.waiting.remove(index);
+            self.settle(place, Appended::Refused(refusal));
+        }
+    }
+
+    fn into_outcomes(mut self) -> Vec<Appended> {
+        for (place, first) in std::mem::take(&mut self.repeats) {
+            let same = self.contents.get(place) == self.contents.get(first);
+            let outcome = match self.outcomes.get(first).cloned().flatten() {
+                Some(Appended::Now(sequence) | Appended::Before(sequence)) if same => {
+                    Appended::Before(sequence)
+                }
+                Some(Appended::Now(sequence) | Appended::Before(sequence)) => {
+                    Appended::Conflict(sequence)
+                }
+                Some(other) => other,
+                None => continue,
+            };
+            self.settle(place, outcome);
+        }
+        self.outcomes.into_iter().flatten().collect()
+    }
+}
+
+/// A record of the chain that the code cannot read: the verifier says where and why.
+fn unreadable(tenant: &TenantId, refusal: &Refusal) -> Error {
+    Error::Defect(format!("{} has a record that {refusal}", chain(tenant)))
+}
