@@ -9,6 +9,7 @@ mod asking;
 mod consistency;
 pub mod contract;
 pub mod faults;
+pub mod ledger;
 pub mod messaging;
 
 use std::sync::Arc;

@@ -47,7 +47,9 @@ const SAMPLES: [(&str, u16); 24] = [
 ];
 
 /// The samples of the others, with the answer.
-const WORKERS: [(&str, &str); 2] = [
+const WORKERS: [(&str, &str); 4] = [
+    ("audit-append/queue", r#"{"batchItemFailures":[]}"#),
+    ("audit-append/topic", r#"{"batchItemFailures":[]}"#),
     ("outbox-relay/stream", r#"{"batchItemFailures":[]}"#),
     (
         "outbox-sweeper/schedule",

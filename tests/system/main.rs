@@ -7,6 +7,7 @@
 
 mod assignment_lists;
 mod assignments;
+mod audit_append;
 mod authorize;
 mod authorize_explain;
 mod authorize_oracle;

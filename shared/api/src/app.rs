@@ -98,6 +98,7 @@ impl Config {
                 document_topic: set("EPR_DOCUMENT_VAULT_TOPIC_ARN"),
                 audit_queue: set("EPR_AUDIT_SQS_URL"),
                 dead_letter_queue: set("EPR_OUTBOX_DLQ_URL"),
+                audit_dead_letter_queue: set("EPR_AUDIT_DLQ_URL"),
             },
             publish_attempts,
         })

@@ -15,7 +15,7 @@ use crate::problem::Problem;
 pub(crate) const TENANT_HEADER: &str = "x-tenant-id";
 
 /// The tenant of a caller who names none.
-const TENANT_DEFAULT: &str = "default";
+pub const TENANT_DEFAULT: &str = "default";
 
 /// The authenticated caller: the only source of the tenant and the actor that a handler has.
 #[derive(Clone, Debug, PartialEq, Eq)]

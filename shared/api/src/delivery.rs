@@ -13,6 +13,8 @@ mod courier;
 mod dead_letters;
 mod inline;
 mod publisher;
+mod refused_messages;
+
 use aws_config::SdkConfig;
 use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
 
@@ -21,6 +23,7 @@ pub use courier::{Courier, Settled, Tally};
 pub use dead_letters::DeadLetters;
 pub use inline::inline;
 pub use publisher::Publisher;
+pub use refused_messages::RefusedMessages;
 
 /// What is said of a row that could be delivered if there were a topic.
 pub const NO_TOPIC: &str = "no topic is configured";
@@ -69,6 +72,8 @@ pub struct Addresses {
     pub audit_queue: Option<String>,
     /// `EPR_OUTBOX_DLQ_URL`: the queue of deliveries that were given up.
     pub dead_letter_queue: Option<String>,
+    /// `EPR_AUDIT_DLQ_URL`: the queue of messages that the audit ledger cannot take.
+    pub audit_dead_letter_queue: Option<String>,
 }
 
 /// Why something was not sent.

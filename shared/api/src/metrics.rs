@@ -31,6 +31,40 @@ pub(crate) fn emit_delivery(
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
+/// Writes counts of a function that has no metrics of its own kind.
+pub fn count(namespace: &str, function: &str, counts: &[(&str, usize)], at: Timestamp) {
+    let line = embedded_counts(namespace, function, counts, at).to_string();
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// The line: each count under its name.
+fn embedded_counts(
+    namespace: &str,
+    function: &str,
+    counts: &[(&str, usize)],
+    at: Timestamp,
+) -> Value {
+    let metrics: Vec<Value> =
+        counts.iter().map(|(name, _)| json!({"Name": name, "Unit": "Count"})).collect();
+    let mut line = json!({
+        "_aws": {
+            "Timestamp": at.as_microseconds() / 1_000,
+            "CloudWatchMetrics": [{
+                "Namespace": namespace,
+                "Dimensions": [["function"]],
+                "Metrics": metrics,
+            }],
+        },
+        "level": "INFO",
+        "message": "metrics",
+        "function": function,
+    });
+    if let Value::Object(members) = &mut line {
+        members.extend(counts.iter().map(|(name, count)| ((*name).to_owned(), json!(count))));
+    }
+    line
+}
+
 /// The line: how much arrived, was given up, was tried again, how long it took (a value for each row, from
 /// which CloudWatch makes percentiles), and how long the oldest has waited.
 fn embedded_delivery(

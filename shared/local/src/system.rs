@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use api::delivery::Courier;
 use api::{App, Config, ConfigError, Routes};
+use audit_append::Appender;
 use aws_sdk_dynamodb::Client;
 use axum::body::Body;
 use domain::id::Ids;
@@ -189,7 +190,12 @@ impl System {
 /// The function of a folder, where it is one that streams, queues or schedules invoke.
 pub fn worker(folder: &str, app: &App) -> Option<Handler> {
     let courier = Courier::of(app);
+    let appender = Appender::of(app);
     match folder {
+        "audit-append" => Some(Handler::typed(move |event| {
+            let appender = appender.clone();
+            async move { audit_append::handle(&appender, event).await }
+        })),
         "outbox-relay" => Some(Handler::typed(move |event| {
             let courier = courier.clone();
             async move { outbox_relay::handle(&courier, event).await }

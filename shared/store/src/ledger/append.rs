@@ -1,7 +1,6 @@
 //! The writer: group commit with one conditional put, in the order that the module above gives.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::primitives::Blob;
@@ -11,7 +10,7 @@ use domain::ledger::commit::{Commit, Head, append};
 use domain::ledger::hash::Hash;
 use domain::ledger::message::Message;
 use domain::ledger::record::content;
-use domain::ledger::segment::Body;
+use domain::ledger::segment::{Body, SEGMENT_RECORDS_MAX};
 use domain::refusal::Refusal;
 use domain::time::Clock;
 use futures::future::try_join_all;
@@ -63,10 +62,12 @@ struct Batch<'a> {
     messages: &'a [Message],
     contents: Vec<Hash>,
     outcomes: Vec<Option<Appended>>,
-    /// The places of messages that say an event again that stands earlier in the batch.
-    repeats: Vec<(usize, usize)>,
-    /// The places of what may have to be appended, in order.
+    /// What the chain has of the batch's events: their sequences, and what was said.
+    known: HashMap<&'a str, (u64, Hash)>,
+    /// The places of what may have to be appended, in order: no event twice.
     waiting: Vec<usize>,
+    /// The places of messages whose event waits already.
+    repeats: Vec<usize>,
 }
 
 impl Store {
@@ -84,7 +85,7 @@ impl Store {
         let mut batch = Batch::of(tenant, messages)?;
         let mut attempts = 0;
         let mut head = None;
-        while !batch.waiting.is_empty() {
+        while batch.waits() {
             let from = match head.take() {
                 Some(head) => head,
                 None => {
@@ -98,14 +99,14 @@ impl Store {
                     let head = self.ledger_end_indexed(tenant).await?;
                     self.leave_out_what_is_there(tenant, &mut batch).await?;
                     if batch.waiting.is_empty() {
-                        break;
+                        continue;
                     }
                     head
                 }
             };
             head = self.append_segment(tenant, &from, &mut batch, clock).await?;
         }
-        Ok(batch.into_outcomes())
+        Ok(batch.outcomes.into_iter().flatten().collect())
     }
 
     /// The end of a chain whose last segment is indexed.
@@ -139,7 +140,7 @@ impl Store {
         tenant: &TenantId,
         batch: &mut Batch<'_>,
     ) -> Result<(), Error> {
-        let ids: Vec<&str> = batch.waiting_ids().collect();
+        let ids: Vec<&str> = batch.waiting.iter().map(|place| batch.event_id(*place)).collect();
         let found = self.ledger_index(tenant, &ids).await?;
         batch.leave_out(&found);
         Ok(())
@@ -311,37 +312,47 @@ impl Store {
 
 impl<'a> Batch<'a> {
     fn of(tenant: &TenantId, messages: &'a [Message]) -> Result<Self, Error> {
-        let mut batch = Self {
+        let contents = messages.iter().map(|message| {
+            content(message, tenant).map_err(|refusal| unreadable(tenant, &refusal))
+        });
+        Ok(Self {
             messages,
-            contents: Vec::with_capacity(messages.len()),
+            contents: contents.collect::<Result<_, _>>()?,
             outcomes: vec![None; messages.len()],
-            repeats: Vec::new(),
+            known: HashMap::new(),
             waiting: Vec::new(),
-        };
-        let mut first: HashMap<&str, usize> = HashMap::new();
-        for (place, message) in messages.iter().enumerate() {
-            let hash = content(message, tenant).map_err(|refusal| unreadable(tenant, &refusal))?;
-            batch.contents.push(hash);
-            match first.entry(&message.event_id) {
-                Entry::Occupied(there) => batch.repeats.push((place, *there.get())),
-                Entry::Vacant(vacant) => {
-                    vacant.insert(place);
-                    batch.waiting.push(place);
+            repeats: (0..messages.len()).collect(),
+        })
+    }
+
+    /// Whether anything waits. When nothing does, what repeats an event is settled by what the chain now
+    /// has of it, or waits in its turn.
+    fn waits(&mut self) -> bool {
+        if self.waiting.is_empty() {
+            let mut events = HashSet::new();
+            for place in std::mem::take(&mut self.repeats) {
+                let id = self.event_id(place);
+                if self.settle_known(place) {
+                    continue;
+                }
+                if events.insert(id) {
+                    self.waiting.push(place);
+                } else {
+                    self.repeats.push(place);
                 }
             }
         }
-        Ok(batch)
+        !self.waiting.is_empty()
     }
 
-    fn waiting_ids(&self) -> impl Iterator<Item = &'a str> {
-        let messages = self.messages;
-        self.waiting.iter().filter_map(|place| messages.get(*place)).map(|m| m.event_id.as_str())
+    fn event_id(&self, place: usize) -> &'a str {
+        self.messages.get(place).map_or("", |message| &message.event_id)
     }
 
     /// What the next segment could hold.
     fn next_messages(&self) -> Vec<Message> {
         let messages = self.waiting.iter().filter_map(|place| self.messages.get(*place));
-        messages.take(domain::ledger::segment::SEGMENT_RECORDS_MAX).cloned().collect()
+        messages.take(SEGMENT_RECORDS_MAX).cloned().collect()
     }
 
     fn settle(&mut self, place: usize, outcome: Appended) {
@@ -350,25 +361,38 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Settles a message whose event the chain has; whether it has it.
+    fn settle_known(&mut self, place: usize) -> bool {
+        let Some((sequence, said)) = self.known.get(self.event_id(place)).copied() else {
+            return false;
+        };
+        let is_same = self.contents.get(place) == Some(&said);
+        let outcome =
+            if is_same { Appended::Before(sequence) } else { Appended::Conflict(sequence) };
+        self.settle(place, outcome);
+        true
+    }
+
     /// Settles what the index has.
     fn leave_out(&mut self, found: &HashMap<String, IndexEntry>) {
         for place in std::mem::take(&mut self.waiting) {
-            let entry = self.messages.get(place).and_then(|m| found.get(&m.event_id));
-            match entry {
-                None => self.waiting.push(place),
-                Some(entry) if self.contents.get(place) == Some(&entry.content) => {
-                    self.settle(place, Appended::Before(entry.sequence));
-                }
-                Some(entry) => self.settle(place, Appended::Conflict(entry.sequence)),
+            let id = self.event_id(place);
+            if let Some(entry) = found.get(id) {
+                self.known.insert(id, (entry.sequence, entry.content));
+            }
+            if !self.settle_known(place) {
+                self.waiting.push(place);
             }
         }
     }
 
     /// Settles the first of what waits, which are in the chain from a sequence on.
     fn appended(&mut self, count: usize, first: u64) {
-        for (place, sequence) in
-            self.waiting.drain(..count).collect::<Vec<_>>().into_iter().zip(first..)
-        {
+        let appended: Vec<usize> = self.waiting.drain(..count).collect();
+        for (place, sequence) in appended.into_iter().zip(first..) {
+            if let Some(said) = self.contents.get(place) {
+                self.known.insert(self.event_id(place), (sequence, *said));
+            }
             self.settle(place, Appended::Now(sequence));
         }
     }
@@ -379,24 +403,6 @@ impl<'a> Batch<'a> {
             let place = self.waiting.remove(index);
             self.settle(place, Appended::Refused(refusal));
         }
-    }
-
-    fn into_outcomes(mut self) -> Vec<Appended> {
-        for (place, first) in std::mem::take(&mut self.repeats) {
-            let same = self.contents.get(place) == self.contents.get(first);
-            let outcome = match self.outcomes.get(first).cloned().flatten() {
-                Some(Appended::Now(sequence) | Appended::Before(sequence)) if same => {
-                    Appended::Before(sequence)
-                }
-                Some(Appended::Now(sequence) | Appended::Before(sequence)) => {
-                    Appended::Conflict(sequence)
-                }
-                Some(other) => other,
-                None => continue,
-            };
-            self.settle(place, outcome);
-        }
-        self.outcomes.into_iter().flatten().collect()
     }
 }
 
