@@ -8,6 +8,7 @@
 mod assignment_lists;
 mod assignments;
 mod audit_append;
+mod audit_writers;
 mod authorize;
 mod authorize_explain;
 mod authorize_oracle;
