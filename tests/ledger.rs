@@ -34,6 +34,12 @@ pub fn parsed(event_id: &str) -> Message {
     Message::from_value(message(event_id)).unwrap()
 }
 
+/// A batch of messages as the queue brings it.
+pub fn queued(bodies: impl IntoIterator<Item = Value>) -> Value {
+    let record = |(place, body): (usize, Value)| json!({"messageId": place.to_string(), "body": body.to_string()});
+    json!({"Records": bodies.into_iter().enumerate().map(record).collect::<Vec<_>>()})
+}
+
 impl World {
     /// The store of the deployment.
     pub fn store(&self) -> &Store {

@@ -14,10 +14,9 @@ use std::time::Duration;
 use audit_append::Appender;
 use domain::id::TenantId;
 use futures::future::join_all;
-use serde_json::{Value, json};
 use tests::World;
 use tests::faults::{Fault, Faults};
-use tests::ledger::message;
+use tests::ledger::{message, queued};
 
 const WRITERS: usize = 8;
 
@@ -43,15 +42,9 @@ impl Numbers {
     }
 }
 
-/// A batch as the queue brings it.
-fn batch(ids: &[String]) -> Value {
-    let record = |(place, id): (usize, &String)| json!({"messageId": place.to_string(), "body": message(id).to_string()});
-    json!({"Records": ids.iter().enumerate().map(record).collect::<Vec<_>>()})
-}
-
 /// What of a batch was not acknowledged.
 async fn deliver(appender: &Appender, ids: &[String]) -> Vec<String> {
-    let event = serde_json::from_value(batch(ids)).unwrap();
+    let event = serde_json::from_value(queued(ids.iter().map(|id| message(id)))).unwrap();
     let response = audit_append::handle(appender, event).await.unwrap();
     let failed = response.batch_item_failures.into_iter();
     failed.map(|failure| ids[failure.item_identifier.parse::<usize>().unwrap()].clone()).collect()

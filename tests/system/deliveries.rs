@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use tests::faults::{Fault, Faults};
+use tests::ledger::{message, queued};
 use tests::{World, inserted};
 use tokio::sync::OnceCell;
 
@@ -31,6 +32,14 @@ async fn deliver() -> Vec<Step> {
         }
         steps.append(&mut delivery.steps);
     }
+    let mut writer = Delivery::new("audit-append").await;
+    let events = |from: u32, to: u32| queued((from..to).map(|number| message(&id(number))));
+    writer.step_with("one event, the chain's first", events(0, 1), &[]).await;
+    writer.step_with("one event", events(1, 2), &[]).await;
+    writer.step_with("256 events", events(2, 258), &[]).await;
+    writer.step_with("the same 256 once more", events(2, 258), &[]).await;
+    writer.step_with("one that cannot be read", queued([json!({})]), &[]).await;
+    steps.append(&mut writer.steps);
     steps
 }
 

@@ -58,9 +58,9 @@ fn needed(call: &Call) -> Grants {
         "SendMessage" | "SendMessageBatch" => {
             Grants::from([format!("sqs:SendMessage {}", last(&body["QueueUrl"], '/'))])
         }
-        "BatchGetItem" => {
+        "BatchGetItem" | "BatchWriteItem" => {
             let tables = body["RequestItems"].as_object().unwrap().keys();
-            tables.map(|table| format!("dynamodb:BatchGetItem {table}")).collect()
+            tables.map(|table| format!("dynamodb:{operation} {table}")).collect()
         }
         "TransactWriteItems" => {
             let items = body["TransactItems"].as_array().unwrap().iter();
