@@ -103,6 +103,13 @@ impl Embedded {
         Ok(Self::on(database, Some(Arc::new(held))))
     }
 
+    /// Tables kept in `folder`, to be read only, also while a server has the folder: nothing is made,
+    /// changed or locked, and what a client of this tries to write fails. Each read sees what was
+    /// written before it.
+    pub fn open_to_read(folder: &Path) -> Result<Self, EmbeddedError> {
+        Ok(Self::on(storage::file_to_read(folder)?, None))
+    }
+
     fn on(database: Database, folder: Option<Arc<DataFolder>>) -> Self {
         Self { database, replays: Arc::default(), folder, writes: Arc::new(watch::Sender::new(())) }
     }
@@ -162,5 +169,7 @@ fn engine(task: impl Into<String>) -> impl FnOnce(DynoxideError) -> EmbeddedErro
     move |source| EmbeddedError::Engine { task: task.into(), source }
 }
 
+#[cfg(test)]
+mod reading_tests;
 #[cfg(test)]
 mod tests;

@@ -69,6 +69,15 @@ pub(super) fn file(file: &Path) -> Result<Database, EmbeddedError> {
     Ok(database)
 }
 
+/// The database of a folder, to be read only. SQLite's write-ahead log lets others write meanwhile.
+pub(super) fn file_to_read(folder: &Path) -> Result<Database, EmbeddedError> {
+    let unusable = |source| EmbeddedError::Folder { folder: folder.to_owned(), source };
+    let file = folder.join(DATABASE_FILE).canonicalize().map_err(unusable)?;
+    // The engine hands a location to SQLite as it is, and only the form of an address can say `mode=ro`.
+    let path = file.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    Database::new(&format!("file:{path}?mode=ro")).map_err(engine("open its file `epr.db` to read"))
+}
+
 fn index(location: &Path) -> Result<(), EmbeddedError> {
     Connection::open(location)
         .and_then(|connection| connection.execute_batch(STREAM_INDEX))
