@@ -1,6 +1,7 @@
 //! `epr`: the operator's command line, and the repository's own tasks.
 #![expect(clippy::print_stderr, reason = "a command says on standard error why it failed")]
 
+mod audit;
 mod dlq;
 mod events;
 mod local;
@@ -9,6 +10,7 @@ mod openapi;
 mod remote;
 mod replay;
 mod seed;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -45,6 +47,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Show what was given up and lies in the dead-letter queues, and try it again
     Dlq(dlq::Arguments),
+    /// Recompute the audit ledger of a tenant and say what is wrong with it, if anything is
+    VerifyAuditChain(verify::Arguments),
     /// Write the OpenAPI document of every endpoint, made from the code
     Openapi(openapi::Arguments),
 }
@@ -60,6 +64,9 @@ fn main() -> ExitCode {
         Command::Events(arguments) => runtime.block_on(events::run(arguments)),
         Command::Replay(arguments) => runtime.block_on(replay::run(arguments)),
         Command::Dlq(arguments) => runtime.block_on(dlq::run(arguments)),
+        Command::VerifyAuditChain(arguments) => {
+            return verify::ended(runtime.block_on(verify::run(&arguments)));
+        }
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     match done {

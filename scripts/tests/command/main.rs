@@ -8,6 +8,7 @@
 mod crash;
 mod dlq;
 mod events;
+mod ledger;
 mod replay;
 
 use std::io::{BufRead, BufReader, Read};
@@ -26,6 +27,7 @@ fn epr(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epr"));
     command.args(words).env("EPR_LOG_LEVEL", "ERROR").stdin(Stdio::null());
     command.env_remove("EPR_AUDIT_SQS_URL").env_remove("EPR_OUTBOX_DLQ_URL");
+    command.env_remove("EPR_AUDIT_TABLE");
     command
 }
 
