@@ -49,6 +49,8 @@ enum Command {
     Dlq(dlq::Arguments),
     /// Recompute the audit ledger of a tenant and say what is wrong with it, if anything is
     VerifyAuditChain(verify::Arguments),
+    /// Take records, checkpoints and proofs out of the audit ledger, for others to verify
+    Audit(audit::Arguments),
     /// Write the OpenAPI document of every endpoint, made from the code
     Openapi(openapi::Arguments),
 }
@@ -67,6 +69,10 @@ fn main() -> ExitCode {
         Command::VerifyAuditChain(arguments) => {
             return verify::ended(runtime.block_on(verify::run(&arguments)));
         }
+        Command::Audit(audit::Arguments { command: audit::Command::VerifyProof(arguments) }) => {
+            return verify::ended(audit::verify_proof(&arguments));
+        }
+        Command::Audit(arguments) => runtime.block_on(audit::run(arguments)),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     match done {

@@ -20,7 +20,7 @@ use crate::audit::place::Place;
 use crate::audit::promise::{Promise, key};
 use crate::plain;
 
-use report::tell;
+pub(crate) use report::tell;
 
 /// Threads that unpack and hash.
 const THREADS: usize = 2;

@@ -25,7 +25,7 @@ pub(super) struct Report {
 }
 
 /// Writes to standard output, also where nobody reads any more: a verification goes on regardless.
-pub(super) fn tell(text: &str) {
+pub(crate) fn tell(text: &str) {
     let mut output = std::io::stdout().lock();
     // The exit code says the same to whoever still listens.
     let _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());

@@ -1,6 +1,8 @@
 //! A data folder with a chain in it, its checkpoints, and what can be done to it behind the ledger's back.
 
 mod damage;
+mod export;
+mod proof;
 mod verify;
 
 use std::collections::{BTreeMap, HashMap};
