@@ -6,12 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use domain::ledger::canonical;
 use domain::ledger::checkpoint::Checkpoint;
 use domain::ledger::hash::Hash;
 use domain::ledger::note::{Note, VerifierKey};
 use domain::ledger::proof::verify_inclusion;
 use domain::ledger::receipt::{Receipt, ReceiptError};
-use domain::ledger::record::{RECORD_BYTES_MAX, Record};
+use domain::ledger::record::RECORD_BYTES_MAX;
+use serde_json::Value;
 
 use super::checkpoint::signed;
 use super::output::put;
@@ -21,6 +23,9 @@ use crate::verify::{Stop, tell};
 
 /// Most bytes of a record's file: spaces and escapes may make it longer than the record.
 const RECORD_FILE_BYTES_MAX: u64 = 16 * RECORD_BYTES_MAX as u64;
+
+/// What the API shows of a record beside the record: it is no part of what is hashed.
+const DERIVED: [&str; 4] = ["segment", "leaf_hash", "previous_hash", "entry_hash"];
 
 /// What `epr audit proof` takes.
 #[derive(Debug, Args)]
@@ -47,7 +52,7 @@ pub(crate) struct Arguments {
 /// What `epr audit verify-proof` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The record is a line of an export, what `epr audit proof --record` writes, or the same JSON written otherwise.
+The record is what `epr audit proof --record` writes, a line of an export, or what the API answers for it.
 
 Exit codes: 0 the record is in the chain; 1 the proof does not show it; 2 it could not be tried.
 
@@ -130,7 +135,7 @@ fn proven(
     Err(refused)
 }
 
-/// The texts of a record's file: as it is, and in canonical form where it is a record at all.
+/// The texts of a record's file: as it is, and in canonical form.
 fn record(file: &Path) -> Result<Vec<Vec<u8>>, String> {
     let failed = |reason: &str| format!("`{}` cannot be read: {reason}", file.display());
     let bytes = fs::metadata(file).map_err(|error| failed(&error.to_string()))?.len();
@@ -138,7 +143,13 @@ fn record(file: &Path) -> Result<Vec<Vec<u8>>, String> {
         return Err(failed("it is larger than any record"));
     }
     let text = fs::read(file).map_err(|error| failed(&error.to_string()))?;
-    let record = Record::parse(&text).ok().and_then(|record| record.canonical().ok());
     let line = text.strip_suffix(b"\n").unwrap_or(&text).to_vec();
-    Ok([Some(line), record].into_iter().flatten().collect())
+    Ok([Some(line), rewritten(&text)].into_iter().flatten().collect())
+}
+
+/// The canonical form of a record as the API or anybody else writes it.
+fn rewritten(text: &[u8]) -> Option<Vec<u8>> {
+    let Ok(Value::Object(mut members)) = canonical::parse(text) else { return None };
+    members.retain(|name, _| !DERIVED.contains(&name.as_str()));
+    canonical::to_bytes(&members).ok()
 }

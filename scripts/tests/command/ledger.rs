@@ -8,6 +8,8 @@ mod verify;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -18,7 +20,7 @@ use domain::ledger::message::Message;
 use domain::ledger::note::VerifierKey;
 use domain::time::Clock;
 use ed25519_dalek::{Signer, SigningKey};
-use local::embedded::Embedded;
+use local::embedded::{Embedded, EmbeddedError};
 use local::system::{Surroundings, System};
 use serde_json::json;
 use store::{Store, Tables};
@@ -30,6 +32,9 @@ type Item = HashMap<String, AttributeValue>;
 
 /// Records of a segment.
 const SEGMENT: u64 = 4;
+
+/// How long a folder may be held that nobody has.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A data folder with the chain of `acme`: three segments of four records.
 struct Chain {
@@ -56,12 +61,24 @@ fn messages(from: u64, to: u64, note: &str) -> Vec<Message> {
     (from..=to).map(|number| message(number).unwrap()).collect()
 }
 
-/// The store of a folder that no server has.
+/// The tables of a folder that no server has. A process that another test has just begun may hold its lock
+/// for a moment more: it has it from this one, until it is the command.
+fn open(folder: &Path) -> Embedded {
+    let begun = Instant::now();
+    loop {
+        match Embedded::open(folder) {
+            Err(EmbeddedError::InUse { .. }) if begun.elapsed() < PATIENCE => thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
+/// The store of such a folder.
 fn store(folder: &Path) -> Store {
     let name = |name: &str| name.to_owned();
     let tables =
         Tables { core: name("CoreTable"), events: name("EventsTable"), audit: name("AuditTable") };
-    Store::new(Embedded::open(folder).unwrap().client(), tables, Ids::by_time())
+    Store::new(open(folder).client(), tables, Ids::by_time())
 }
 
 impl Chain {
@@ -168,7 +185,7 @@ impl Folder {
 
     /// Changes the items of the audit table, by their keys.
     async fn change(&self, change: impl Fn(&mut BTreeMap<(String, String), Item>)) {
-        let client = Embedded::open(self.path()).unwrap().client();
+        let client = open(self.path()).client();
         let key = |item: &Item, name: &str| item[name].as_s().unwrap().clone();
         let mut items = BTreeMap::new();
         let mut scan = client.scan().table_name("AuditTable").into_paginator().items().send();

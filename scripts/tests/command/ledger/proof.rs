@@ -34,7 +34,10 @@ async fn a_proof_holds_for_its_record_and_for_nothing_else() {
         (code, said + &errors)
     };
     let text = fs::read_to_string(&record).unwrap();
-    let value: Value = serde_json::from_str(&text).unwrap();
+    let mut value: Value = serde_json::from_str(&text).unwrap();
+    for derived in ["segment", "leaf_hash", "previous_hash", "entry_hash"] {
+        value[derived] = "as the API shows it".into();
+    }
     let pretty = folder.file("pretty.json", serde_json::to_string_pretty(&value).unwrap());
     assert_eq!(verify(&proof, pretty.to_str().unwrap(), &key).0, Some(0));
     let other = folder.file("other.json", text.replace("event-700", "event-701"));

@@ -42,6 +42,25 @@ async fn a_sound_chain_is_verified_with_or_without_a_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chain_that_grows_meanwhile_is_verified_as_far_as_it_was() {
+    let chain = Chain::new().await;
+    let data = chain.folder.path().to_str().unwrap().to_owned();
+    let verifying = tokio::task::spawn_blocking(move || {
+        let words = ["verify-audit-chain", "--tenant", "acme", "--index", "--data", &data];
+        (0..5).map(|_| run(&words)).collect::<Vec<_>>()
+    });
+    let mut size = 12;
+    while !verifying.is_finished() {
+        chain.append(size + 1, size + 300, "meanwhile").await;
+        size += 300;
+    }
+    for (code, said, errors) in verifying.await.unwrap() {
+        assert_eq!((code, errors.as_str()), (Some(0), ""), "{said}");
+    }
+    assert!(size > 12);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_chain_is_nothing_wrong() {
     let folder = Chain::empty().close();
     let (code, said) = folder.verify(&[]);
