@@ -2,7 +2,6 @@
 //! in the dead-letter queue.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a test that cannot go on fails, with the place where it could not"
 )]
 

@@ -1,7 +1,6 @@
 //! The `audit-append` Lambda function.
 
-use api::App;
-use api::delivery::Messaging;
+use api::{App, delivery::Messaging};
 use audit_append::Appender;
 
 #[tokio::main(flavor = "current_thread")]

@@ -43,13 +43,14 @@
 //! | `undelivered`, while pending (events table) | `undelivered/<shard>` | `<created_at>/<event id>` |
 //! | `chains`, each chain's first commit (audit table) | `audit-chain` | `<recorded_at>/<tenant>` |
 
+mod ledger;
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::entity::Status;
 use domain::entity_type::TypeName;
 use domain::id::{AssignmentId, EntityId, EventId, PrincipalId, RoleId, TenantId};
-use domain::ledger::hash::Hash;
 use domain::principal::Principal;
 use domain::text::{EntityName, RoleName};
 use domain::time::Timestamp;
@@ -57,6 +58,7 @@ use sha2::{Digest, Sha256};
 
 use crate::item::{Item, text};
 use crate::receipt::ReceiptSlot;
+pub(crate) use ledger::*;
 
 /// The index of things by their kind, newest last.
 pub(crate) const BY_KIND: &str = "by_kind";
@@ -236,74 +238,6 @@ pub(crate) fn audit_outbox(tenant: &TenantId, id: &EventId) -> Key {
 /// The mark by which a consumer knows an event again.
 pub(crate) fn consumption(tenant: &TenantId, consumer: &str, id: &EventId) -> Key {
     key(tenant, "consumed", &[consumer, id.as_str()], "mark")
-}
-
-/// The index of all chains: the first commit of each stands in it.
-pub(crate) const CHAINS: &str = "chains";
-
-/// What the sort keys of commits begin with.
-pub(crate) const COMMIT_PREFIX: &str = "commit/";
-/// What the sort keys of the marks of indexed segments begin with.
-pub(crate) const INDEXED_PREFIX: &str = "indexed/";
-/// What the sort keys of signed checkpoints begin with.
-pub(crate) const SIGNED_PREFIX: &str = "signed/";
-
-/// The partition of a chain's commits.
-pub(crate) fn audit_chain(tenant: &TenantId) -> String {
-    partition(tenant, "audit-chain", &[])
-}
-
-/// The place of a number among others, which sort as texts as they do as numbers.
-pub(crate) fn numbered(prefix: &str, number: u64) -> String {
-    format!("{prefix}{number:020}")
-}
-
-pub(crate) fn audit_commit(tenant: &TenantId, number: u64) -> Key {
-    Key { pk: audit_chain(tenant), sk: numbered(COMMIT_PREFIX, number) }
-}
-
-pub(crate) fn audit_indexed(tenant: &TenantId, number: u64) -> Key {
-    Key { pk: audit_chain(tenant), sk: numbered(INDEXED_PREFIX, number) }
-}
-
-pub(crate) fn audit_body(tenant: &TenantId, body: &Hash) -> Key {
-    key(tenant, "audit-body", &[&body.to_string()], "body")
-}
-
-pub(crate) fn audit_event(tenant: &TenantId, event_id: &str) -> Key {
-    key(tenant, "audit-event", &[event_id], "record")
-}
-
-/// The partition of all widths of one tile.
-pub(crate) fn audit_tile(tenant: &TenantId, level: u8, index: u64) -> String {
-    partition(tenant, "audit-tile", &[&level.to_string(), &index.to_string()])
-}
-
-/// The place of a width among those of its tile.
-pub(crate) fn audit_tile_width(width: u16) -> String {
-    format!("tile/{width:03}")
-}
-
-pub(crate) fn audit_tile_key(tenant: &TenantId, level: u8, index: u64, width: u16) -> Key {
-    Key { pk: audit_tile(tenant, level, index), sk: audit_tile_width(width) }
-}
-
-/// The partition of a chain's checkpoints.
-pub(crate) fn audit_checkpoints(tenant: &TenantId) -> String {
-    partition(tenant, "audit-checkpoints", &[])
-}
-
-pub(crate) fn audit_promise(tenant: &TenantId, size: u64) -> Key {
-    Key { pk: audit_checkpoints(tenant), sk: numbered("promise/", size) }
-}
-
-pub(crate) fn audit_signed(tenant: &TenantId, size: u64) -> Key {
-    Key { pk: audit_checkpoints(tenant), sk: numbered(SIGNED_PREFIX, size) }
-}
-
-/// How far a run of the verifier has come.
-pub(crate) fn audit_verified(tenant: &TenantId, run: &str) -> Key {
-    key(tenant, "audit-verified", &[run], "state")
 }
 
 /// The id of what is recognised by its source and correlation id: the same wherever and whenever it is

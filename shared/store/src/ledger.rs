@@ -30,6 +30,8 @@
 //! One chain is bound by the time a commit takes, not by its partition, which carries 1 WCU per segment.
 
 mod append;
+mod batch;
+mod list;
 mod publish;
 mod read;
 
@@ -37,10 +39,14 @@ use domain::id::TenantId;
 use domain::ledger::commit::{Commit, Head};
 use domain::ledger::hash::Hash;
 use domain::ledger::record::Record;
+use domain::refusal::Refusal;
 
-pub use append::{APPEND_ATTEMPTS_MAX, Appended};
+use crate::error::Error;
+pub use append::APPEND_ATTEMPTS_MAX;
+pub use batch::Appended;
+pub use list::LedgerFilter;
 pub use publish::{Promise, VerifierRun};
-pub use read::{ChainPosition, Chains, LedgerFilter};
+pub use read::{ChainPosition, Chains};
 
 /// A record as a reader finds it: with its place and its hashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,4 +95,9 @@ fn head_of(commit: Option<&Commit>) -> Head {
 /// The chain of a tenant, for the messages of errors.
 fn chain(tenant: &TenantId) -> String {
     format!("the chain of `{tenant}`")
+}
+
+/// A record of the chain that the code cannot read: the verifier says where and why.
+fn unreadable(tenant: &TenantId, refusal: &Refusal) -> Error {
+    Error::Defect(format!("{} has a record that {refusal}", chain(tenant)))
 }

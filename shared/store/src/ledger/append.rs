@@ -1,21 +1,19 @@
 //! The writer: group commit with one conditional put, in the order that the module above gives.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, ReturnConsumedCapacity, WriteRequest};
 use domain::id::TenantId;
 use domain::ledger::commit::{Commit, Head, append};
-use domain::ledger::hash::Hash;
 use domain::ledger::message::Message;
-use domain::ledger::record::content;
-use domain::ledger::segment::{Body, SEGMENT_RECORDS_MAX};
-use domain::refusal::Refusal;
+use domain::ledger::segment::Body;
 use domain::time::Clock;
 use futures::future::try_join_all;
 
-use super::{IndexEntry, StoredSegment, chain, head_of};
+use super::batch::{Appended, Batch};
+use super::{IndexEntry, StoredSegment, chain, head_of, unreadable};
 use crate::Store;
 use crate::error::Error;
 use crate::item::{Item, from_item, index, text, to_item};
@@ -37,37 +35,10 @@ const BATCH_ITEMS_MAX: usize = 25;
 /// How often what a `BatchWriteItem` left over is sent again.
 const BATCH_ROUNDS_MAX: u32 = 6;
 
-/// What became of a message. All but [`Appended::Conflict`] and [`Appended::Refused`] mean that the ledger
-/// has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Appended {
-    /// It was appended, with this sequence.
-    Now(u64),
-    /// The same event was there already, with this sequence.
-    Before(u64),
-    /// Another message has its `event_id`, with this sequence; this one is not in the ledger.
-    Conflict(u64),
-    /// No ledger can hold it.
-    Refused(Refusal),
-}
-
 /// A put that is only done where nothing has the key.
 enum Put {
     Done,
     Taken,
-}
-
-/// The messages of a batch, and what has become of them.
-struct Batch<'a> {
-    messages: &'a [Message],
-    contents: Vec<Hash>,
-    outcomes: Vec<Option<Appended>>,
-    /// What the chain has of the batch's events: their sequences, and what was said.
-    known: HashMap<&'a str, (u64, Hash)>,
-    /// The places of what may have to be appended, in order: no event twice.
-    waiting: Vec<usize>,
-    /// The places of messages whose event waits already.
-    repeats: Vec<usize>,
 }
 
 impl Store {
@@ -106,7 +77,7 @@ impl Store {
             };
             head = self.append_segment(tenant, &from, &mut batch, clock).await?;
         }
-        Ok(batch.outcomes.into_iter().flatten().collect())
+        Ok(batch.into_outcomes())
     }
 
     /// The end of a chain whose last segment is indexed.
@@ -308,105 +279,4 @@ impl Store {
         let number = number.and_then(|sk| sk.strip_prefix(key::INDEXED_PREFIX));
         Ok(number.and_then(|number| number.parse().ok()))
     }
-}
-
-impl<'a> Batch<'a> {
-    fn of(tenant: &TenantId, messages: &'a [Message]) -> Result<Self, Error> {
-        let contents = messages.iter().map(|message| {
-            content(message, tenant).map_err(|refusal| unreadable(tenant, &refusal))
-        });
-        Ok(Self {
-            messages,
-            contents: contents.collect::<Result<_, _>>()?,
-            outcomes: vec![None; messages.len()],
-            known: HashMap::new(),
-            waiting: Vec::new(),
-            repeats: (0..messages.len()).collect(),
-        })
-    }
-
-    /// Whether anything waits. When nothing does, what repeats an event is settled by what the chain now
-    /// has of it, or waits in its turn.
-    fn waits(&mut self) -> bool {
-        if self.waiting.is_empty() {
-            let mut events = HashSet::new();
-            for place in std::mem::take(&mut self.repeats) {
-                let id = self.event_id(place);
-                if self.settle_known(place) {
-                    continue;
-                }
-                if events.insert(id) {
-                    self.waiting.push(place);
-                } else {
-                    self.repeats.push(place);
-                }
-            }
-        }
-        !self.waiting.is_empty()
-    }
-
-    fn event_id(&self, place: usize) -> &'a str {
-        self.messages.get(place).map_or("", |message| &message.event_id)
-    }
-
-    /// What the next segment could hold.
-    fn next_messages(&self) -> Vec<Message> {
-        let messages = self.waiting.iter().filter_map(|place| self.messages.get(*place));
-        messages.take(SEGMENT_RECORDS_MAX).cloned().collect()
-    }
-
-    fn settle(&mut self, place: usize, outcome: Appended) {
-        if let Some(there) = self.outcomes.get_mut(place) {
-            *there = Some(outcome);
-        }
-    }
-
-    /// Settles a message whose event the chain has; whether it has it.
-    fn settle_known(&mut self, place: usize) -> bool {
-        let Some((sequence, said)) = self.known.get(self.event_id(place)).copied() else {
-            return false;
-        };
-        let is_same = self.contents.get(place) == Some(&said);
-        let outcome =
-            if is_same { Appended::Before(sequence) } else { Appended::Conflict(sequence) };
-        self.settle(place, outcome);
-        true
-    }
-
-    /// Settles what the index has.
-    fn leave_out(&mut self, found: &HashMap<String, IndexEntry>) {
-        for place in std::mem::take(&mut self.waiting) {
-            let id = self.event_id(place);
-            if let Some(entry) = found.get(id) {
-                self.known.insert(id, (entry.sequence, entry.content));
-            }
-            if !self.settle_known(place) {
-                self.waiting.push(place);
-            }
-        }
-    }
-
-    /// Settles the first of what waits, which are in the chain from a sequence on.
-    fn appended(&mut self, count: usize, first: u64) {
-        let appended: Vec<usize> = self.waiting.drain(..count).collect();
-        for (place, sequence) in appended.into_iter().zip(first..) {
-            if let Some(said) = self.contents.get(place) {
-                self.known.insert(self.event_id(place), (sequence, *said));
-            }
-            self.settle(place, Appended::Now(sequence));
-        }
-    }
-
-    /// Settles the message at a place among those that wait.
-    fn refuse(&mut self, index: usize, refusal: Refusal) {
-        if index < self.waiting.len() {
-            let place = self.waiting.remove(index);
-            self.settle(place, Appended::Refused(refusal));
-        }
-    }
-}
-
-/// A record of the chain that the code cannot read: the verifier says where and why.
-fn unreadable(tenant: &TenantId, refusal: &Refusal) -> Error {
-    Error::Defect(format!("{} has a record that {refusal}", chain(tenant)))
 }

@@ -8,7 +8,6 @@ use domain::ledger::commit::Commit;
 use domain::ledger::hash::Hash;
 use domain::ledger::record::Record;
 use domain::ledger::segment::Segment;
-use domain::time::Timestamp;
 
 use super::{StoredRecord, StoredSegment, chain};
 use crate::Store;
@@ -16,36 +15,15 @@ use crate::error::Error;
 use crate::item::{Item, from_item, text};
 use crate::key::{self, CHAINS, Key};
 use crate::meter::Call;
-use crate::read::Page;
 
 /// Segments of one read: as many bodies as fit into one answer of DynamoDB, at their usual size.
-const SEGMENTS_READ_MAX: u64 = 64;
-
-/// Segments that one page of a list looks through, so that a filter that finds nothing ends, too.
-const SEGMENTS_LISTED_MAX: u64 = 256;
+pub(super) const SEGMENTS_READ_MAX: u64 = 64;
 
 /// Bytes of records at which a page ends, so that the answer stays within what Lambda may give.
-const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+pub(super) const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Chains of one page.
 const CHAINS_PAGE_MAX: i32 = 100;
-
-/// Which records to list. All that is given must hold.
-#[derive(Clone, Debug, Default)]
-pub struct LedgerFilter {
-    /// Recorded at this moment or later.
-    pub from: Option<Timestamp>,
-    /// Recorded before this moment.
-    pub to: Option<Timestamp>,
-    /// With this action.
-    pub action: Option<String>,
-    /// By this actor.
-    pub actor_id: Option<String>,
-    /// Of this entity.
-    pub entity_id: Option<String>,
-    /// Under this correlation id.
-    pub correlation_id: Option<String>,
-}
 
 /// Where a reading of all chains goes on.
 #[derive(Clone, Debug)]
@@ -89,7 +67,7 @@ impl Store {
     }
 
     /// The segments of a range of numbers, both ends included, in order.
-    async fn ledger_segments_between(
+    pub(super) async fn ledger_segments_between(
         &self,
         tenant: &TenantId,
         from: u64,
@@ -200,7 +178,7 @@ impl Store {
 
     /// The number of the first segment for which something holds that holds for all later ones, too, the
     /// last one included.
-    async fn ledger_search(
+    pub(super) async fn ledger_search(
         &self,
         tenant: &TenantId,
         last: &Commit,
@@ -258,65 +236,6 @@ impl Store {
         }
     }
 
-    /// A page of records, newest first. `before` is the sequence at which the page before ended.
-    ///
-    /// There is no index of what records say: a page reads segments from its end back, at most 256 of
-    /// them, and may hold fewer records than the limit and still have a next one.
-    pub async fn ledger_list(
-        &self,
-        tenant: &TenantId,
-        filter: &LedgerFilter,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Page<StoredRecord>, Error> {
-        let end = |items| Page { items, next: None };
-        let Some(last) = self.ledger_last(tenant).await? else { return Ok(end(Vec::new())) };
-        let mut number = match (before, filter.to) {
-            (Some(before), _) if before <= last.last() => {
-                self.ledger_search(tenant, &last, |commit| commit.last() >= before).await?
-            }
-            (None, Some(to)) if to <= last.recorded_at => {
-                self.ledger_search(tenant, &last, |commit| commit.recorded_at >= to).await?
-            }
-            _ => last.number,
-        };
-        let before = before.unwrap_or(u64::MAX);
-        let (mut items, mut bytes, mut looked) = (Vec::new(), 0, 0);
-        let mut step = 1;
-        loop {
-            let first = number.saturating_sub(step - 1).max(1);
-            let segments = self.ledger_segments_between(tenant, first, number).await?;
-            for segment in segments.iter().rev() {
-                if filter.from.is_some_and(|from| segment.commit.recorded_at < from) {
-                    return Ok(end(items));
-                }
-                for record in placed(segment)?.into_iter().rev() {
-                    let sequence = record.record.sequence;
-                    if sequence >= before || !filter.passes(&record.record) {
-                        continue;
-                    }
-                    bytes += record.line.len();
-                    let is_full = items.len() == limit || bytes > PAGE_BYTES_MAX;
-                    if is_full && !items.is_empty() {
-                        // The last that was given is where the next page begins.
-                        return Ok(Page { items, next: Some((sequence + 1).to_string()) });
-                    }
-                    items.push(record);
-                }
-            }
-            looked += step;
-            if first == 1 {
-                return Ok(end(items));
-            }
-            number = first - 1;
-            if looked >= SEGMENTS_LISTED_MAX {
-                let next = segments.first().map(|segment| segment.commit.first().to_string());
-                return Ok(Page { items, next });
-            }
-            step = (step * 2).min(SEGMENTS_READ_MAX);
-        }
-    }
-
     /// A page of all chains of the deployment, the verifier's to walk through.
     pub async fn ledger_chains(&self, from: Option<ChainPosition>) -> Result<Chains, Error> {
         let call = Call::begin();
@@ -365,21 +284,6 @@ impl Store {
             .map_err(|error| Error::from_sdk("Query", &error))?;
         call.end_read(output.consumed_capacity());
         Ok(output.items.unwrap_or_default().pop())
-    }
-}
-
-impl LedgerFilter {
-    fn passes(&self, record: &Record) -> bool {
-        let message = &record.message;
-        let is = |wanted: &Option<String>, found: Option<&String>| {
-            wanted.as_ref().is_none_or(|wanted| found == Some(wanted))
-        };
-        self.from.is_none_or(|from| from <= record.recorded_at)
-            && self.to.is_none_or(|to| record.recorded_at < to)
-            && is(&self.action, Some(&message.action))
-            && is(&self.actor_id, message.actor_id.as_ref())
-            && is(&self.entity_id, message.entity_id.as_ref())
-            && is(&self.correlation_id, message.correlation_id.as_ref())
     }
 }
 
