@@ -25,12 +25,13 @@
 //! | audit entry on its way (events table) | `audit-outbox/<event id>` | `audit` |
 //! | event, as one consumer knows it | `consumed/<consumer>/<event id>` | `mark` |
 //! | how far the ledger is verified | `audit-verified/<run>` | `state` |
+//! | that there is a chain (of the tenant `system:audit`) | `audit-roster` | `chain/<tenant>` |
 //! | commit of a segment (audit table) | `audit-chain` | `commit/<number>` |
 //! | that a segment is in the index (audit table) | `audit-chain` | `indexed/<number>` |
 //! | body of a segment (audit table) | `audit-body/<its hash>` | `body` |
 //! | where a record stands (audit table) | `audit-event/<event id>` | `record` |
 //! | hashes of the tree (audit table) | `audit-tile/<level>/<index>` | `tile/<width>` |
-//! | what was promised of a size (audit table) | `audit-checkpoints` | `promise/<size>` |
+//! | what was promised after a size (audit table) | `audit-checkpoints` | `promise/<size before>` |
 //! | checkpoint as it was signed (audit table) | `audit-checkpoints` | `signed/<size>` |
 //!
 //! | index | `…_pk` (after the tenant) | `…_sk` |
@@ -245,6 +246,8 @@ pub(crate) const CHAINS: &str = "chains";
 pub(crate) const COMMIT_PREFIX: &str = "commit/";
 /// What the sort keys of the marks of indexed segments begin with.
 pub(crate) const INDEXED_PREFIX: &str = "indexed/";
+/// What the sort keys of promises begin with.
+pub(crate) const PROMISE_PREFIX: &str = "promise/";
 /// What the sort keys of signed checkpoints begin with.
 pub(crate) const SIGNED_PREFIX: &str = "signed/";
 
@@ -293,8 +296,9 @@ pub(crate) fn audit_checkpoints(tenant: &TenantId) -> String {
     partition(tenant, "audit-checkpoints", &[])
 }
 
-pub(crate) fn audit_promise(tenant: &TenantId, size: u64) -> Key {
-    Key { pk: audit_checkpoints(tenant), sk: numbered("promise/", size) }
+/// What was promised after a size: whoever puts it there is the only one who follows.
+pub(crate) fn audit_promise(tenant: &TenantId, after: u64) -> Key {
+    Key { pk: audit_checkpoints(tenant), sk: numbered(PROMISE_PREFIX, after) }
 }
 
 pub(crate) fn audit_signed(tenant: &TenantId, size: u64) -> Key {
@@ -304,6 +308,19 @@ pub(crate) fn audit_signed(tenant: &TenantId, size: u64) -> Key {
 /// How far a run of the verifier has come.
 pub(crate) fn audit_verified(tenant: &TenantId, run: &str) -> Key {
     key(tenant, "audit-verified", &[run], "state")
+}
+
+/// The partition of all chains that were ever seen, whatever becomes of their own table.
+pub(crate) fn audit_roster() -> String {
+    format!("{}/audit-roster", measured("system:audit"))
+}
+
+/// What the sort keys of the roster begin with.
+pub(crate) const ROSTER_PREFIX: &str = "chain/";
+
+/// The place of a chain in the roster.
+pub(crate) fn audit_roster_chain(tenant: &TenantId) -> Key {
+    Key { pk: audit_roster(), sk: format!("{ROSTER_PREFIX}{tenant}") }
 }
 
 /// The id of what is recognised by its source and correlation id: the same wherever and whenever it is

@@ -32,6 +32,7 @@
 mod append;
 mod publish;
 mod read;
+mod verified;
 
 use domain::id::TenantId;
 use domain::ledger::commit::{Commit, Head};
@@ -39,8 +40,9 @@ use domain::ledger::hash::Hash;
 use domain::ledger::record::Record;
 
 pub use append::{APPEND_ATTEMPTS_MAX, Appended};
-pub use publish::{Promise, VerifierRun};
+pub use publish::Promise;
 pub use read::{ChainPosition, Chains, LedgerFilter};
+pub use verified::VerifierRun;
 
 /// A record as a reader finds it: with its place and its hashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
