@@ -7,6 +7,9 @@
 
 mod assignment_lists;
 mod assignments;
+mod audit_attacks;
+mod audit_verify;
+mod audit_walk;
 mod authorize;
 mod authorize_explain;
 mod authorize_oracle;
