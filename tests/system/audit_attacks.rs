@@ -1,9 +1,4 @@
 //! Whatever is done to a chain behind its back is found by the next runs, told once, and with its place.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails, with the place where it could not"
-)]
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
