@@ -1,6 +1,9 @@
 //! The functions without routes, each case with what it cost and which calls it made.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::id::TenantId;
+use domain::ledger::message::Message;
 use serde_json::{Value, json};
 use tests::faults::{Fault, Faults};
 use tests::ledger::{message, queued};
@@ -40,6 +43,16 @@ async fn deliver() -> Vec<Step> {
     writer.step_with("the same 256 once more", events(2, 258), &[]).await;
     writer.step_with("one that cannot be read", queued([json!({})]), &[]).await;
     steps.append(&mut writer.steps);
+    let mut verification = Delivery::of_ledger();
+    verification.append("first", 1).await;
+    verification.step("a new chain of one record", &[]).await;
+    verification.step("nothing new", &[]).await;
+    verification.append("more", 299).await;
+    verification.step("299 records more, with a tile", &[]).await;
+    verification.step_with("300 records, read whole", json!({"run": "full"}), &[]).await;
+    verification.lose_the_end().await;
+    verification.step("a fault", &[]).await;
+    steps.append(&mut verification.steps);
     steps
 }
 
@@ -59,6 +72,42 @@ impl Delivery {
         let entity = entity(1, "issuer", None);
         world.default_tenant().post(ENTITIES, entity).await.expect(201);
         Self { function, world, faults, entity: format!("{ENTITIES}/{}", id(1)), steps: Vec::new() }
+    }
+
+    /// The verifier of the ledger, which delivers nothing but the news of a fault.
+    fn of_ledger() -> Self {
+        let faults = Faults::none_but_watched();
+        let world = World::with_faults(&faults);
+        let (function, entity, steps) = ("audit-verify", String::new(), Vec::new());
+        Self { function, world, faults, entity, steps }
+    }
+
+    /// Appends records of about 300 bytes to the ledger.
+    async fn append(&self, name: &str, records: usize) {
+        let message = |number| {
+            let message = json!({
+                "event_id": format!("{name}-{number}"), "source": "tour", "action": "thing.done",
+                "occurred_at": self.world.now(),
+            });
+            Message::from_value(message).unwrap()
+        };
+        let messages: Vec<Message> = (0..records).map(message).collect();
+        let store = &self.world.system.app(self.function).unwrap().store;
+        let tenant = TenantId::parse("default").unwrap();
+        store.ledger_append(&tenant, &messages, &self.world.clock()).await.unwrap();
+    }
+
+    /// Deletes the last commit of the ledger, which nothing in the deployment may.
+    async fn lose_the_end(&self) {
+        let rows = self.world.items("AuditTable").await;
+        let last = rows
+            .iter()
+            .filter(|row| row["body"].is_string())
+            .max_by_key(|row| row["sk"].to_string());
+        let text = |name: &str| AttributeValue::S(last.unwrap()[name].as_str().unwrap().to_owned());
+        let client = self.world.system.embedded.client();
+        let delete = client.delete_item().table_name("AuditTable");
+        delete.key("pk", text("pk")).key("sk", text("sk")).send().await.unwrap();
     }
 
     async fn archive(&self) {

@@ -46,10 +46,17 @@ const SAMPLES: [(&str, u16); 24] = [
     ("roles/update-built-in", 409),
 ];
 
+/// What the verifier of the ledger answers where there is no chain.
+const NOTHING_VERIFIED: &str =
+    r#"{"faulty":0,"lag_seconds":0.0,"unverified":0,"verified":0,"whole":0}"#;
+
 /// The samples of the others, with the answer.
-const WORKERS: [(&str, &str); 4] = [
+const WORKERS: [(&str, &str); 7] = [
     ("audit-append/queue", r#"{"batchItemFailures":[]}"#),
     ("audit-append/topic", r#"{"batchItemFailures":[]}"#),
+    ("audit-verify/daily", NOTHING_VERIFIED),
+    ("audit-verify/minutely", NOTHING_VERIFIED),
+    ("audit-verify/reset", NOTHING_VERIFIED),
     ("outbox-relay/stream", r#"{"batchItemFailures":[]}"#),
     (
         "outbox-sweeper/schedule",

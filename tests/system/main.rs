@@ -8,6 +8,9 @@
 mod assignment_lists;
 mod assignments;
 mod audit_append;
+mod audit_attacks;
+mod audit_verify;
+mod audit_walk;
 mod audit_writers;
 mod authorize;
 mod authorize_explain;

@@ -6,11 +6,13 @@ use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use domain::entity_type::Registry;
 use domain::event::DELIVERY_ATTEMPTS_MAX;
-use domain::id::Ids;
+use domain::id::{Ids, TenantId};
+use domain::ledger::checkpoint::Origin;
 use domain::time::Clock;
 use store::{Store, Tables};
 
 use crate::delivery::{Addresses, Messaging};
+use crate::ledger::{DEPLOYMENT_DEFAULT, LedgerConfig, Notary};
 
 /// How long one call to AWS may take, and with the SDK's own retries. DynamoDB answers in milliseconds;
 /// what takes longer is lost, and better asked again than waited for.
@@ -33,6 +35,8 @@ pub struct App {
     pub entity_types: Registry,
     /// The clients that messages are sent with.
     pub messaging: Messaging,
+    /// Who signs the checkpoints of the audit ledger, in a function that publishes them.
+    pub notary: Option<Notary>,
     /// What the environment says.
     pub config: Config,
 }
@@ -52,6 +56,8 @@ pub struct Config {
     pub addresses: Addresses,
     /// `EPR_EVENT_PUBLISH_ATTEMPTS`: how often a request tries to publish what it has stored; 1 to 5.
     pub publish_attempts: u32,
+    /// `EPR_AUDIT_DEPLOYMENT` and the like.
+    pub ledger: LedgerConfig,
 }
 
 /// What is wrong with the environment.
@@ -84,6 +90,18 @@ impl Config {
             Some(Ok(value @ 1..=DELIVERY_ATTEMPTS_MAX)) => value,
             Some(_) => return Err(ConfigError::Invalid(attempts, "a number from 1 to 5")),
         };
+        let deployment = "EPR_AUDIT_DEPLOYMENT";
+        let ledger = LedgerConfig {
+            deployment: set(deployment).unwrap_or_else(|| DEPLOYMENT_DEFAULT.to_owned()),
+            key_id: set("EPR_AUDIT_KEY_ID"),
+            anchor_bucket: set("EPR_AUDIT_ANCHOR_BUCKET"),
+        };
+        let origin =
+            TenantId::parse("tenant").and_then(|any| Origin::new(&ledger.deployment, &any));
+        if origin.is_err() {
+            let form = "a host and a path, without scheme, spaces, `+` and a slash at the end";
+            return Err(ConfigError::Invalid(deployment, form));
+        }
         Ok(Self {
             environment: set("EPR_ENVIRONMENT").unwrap_or_else(|| "local".to_owned()),
             log_level: set("EPR_LOG_LEVEL").unwrap_or_else(|| "INFO".to_owned()),
@@ -101,6 +119,7 @@ impl Config {
                 audit_dead_letter_queue: set("EPR_AUDIT_DLQ_URL"),
             },
             publish_attempts,
+            ledger,
         })
     }
 }
@@ -115,6 +134,19 @@ impl App {
     pub async fn from_env_with(
         messaging: impl FnOnce(&SdkConfig) -> Messaging,
     ) -> Result<Self, ConfigError> {
+        let (app, aws) = Self::on_aws().await?;
+        Ok(app.with_messaging(messaging(&aws)))
+    }
+
+    /// The surroundings on Lambda of a function that publishes checkpoints of the audit ledger. Without a
+    /// key it has no [`Notary`], and publishes none.
+    pub async fn from_env_with_notary() -> Result<Self, ConfigError> {
+        let (app, aws) = Self::on_aws().await?;
+        let notary = Notary::on_aws(&aws, &app.config.ledger);
+        Ok(Self { notary, ..app })
+    }
+
+    async fn on_aws() -> Result<(Self, SdkConfig), ConfigError> {
         let config = Config::from_env()?;
         crate::log_to_stdout(&config.log_level);
         let timeouts = TimeoutConfig::builder()
@@ -125,20 +157,26 @@ impl App {
         let aws = aws.timeout_config(timeouts).load().await;
         let client = aws_sdk_dynamodb::Client::new(&aws);
         let app = Self::new(config, client, Clock::system(), Ids::by_time());
-        Ok(app.with_messaging(messaging(&aws)))
+        Ok((app, aws))
     }
 
     /// The surroundings over a client, a clock and an id source.
     pub fn new(config: Config, client: aws_sdk_dynamodb::Client, clock: Clock, ids: Ids) -> Self {
         let store = Store::new(client, config.tables.clone(), ids.clone());
-        let messaging = Messaging::default();
-        Self { store, clock, ids, entity_types: Registry::built_in(), messaging, config }
+        let (messaging, notary) = (Messaging::default(), None);
+        Self { store, clock, ids, entity_types: Registry::built_in(), messaging, notary, config }
     }
 
     /// The same surroundings with clients to send messages by.
     #[must_use]
     pub fn with_messaging(self, messaging: Messaging) -> Self {
         Self { messaging, ..self }
+    }
+
+    /// The same surroundings with someone who signs checkpoints.
+    #[must_use]
+    pub fn with_notary(self, notary: Notary) -> Self {
+        Self { notary: Some(notary), ..self }
     }
 }
 
@@ -161,6 +199,19 @@ mod tests {
         let config = config.unwrap();
         assert_eq!((config.metrics_namespace, config.addresses), (None, Addresses::default()));
         assert_eq!(config.publish_attempts, PUBLISH_ATTEMPTS_DEFAULT);
+    }
+
+    #[test]
+    fn a_deployment_that_no_origin_can_have_is_refused() {
+        for bad in ["a b", "a+b", "a/"] {
+            let config = Config::from_variables(|name| match name {
+                "EPR_AUDIT_DEPLOYMENT" => Some(bad.to_owned()),
+                "EPR_EVENT_PUBLISH_ATTEMPTS" => None,
+                _ => Some("table".to_owned()),
+            });
+            let refused = matches!(config, Err(ConfigError::Invalid("EPR_AUDIT_DEPLOYMENT", _)));
+            assert!(refused, "{bad}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod caller;
 pub mod delivery;
 pub mod health;
 mod idempotency;
+pub mod ledger;
 mod logging;
 mod metrics;
 mod mutation;

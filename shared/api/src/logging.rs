@@ -6,8 +6,16 @@ use tracing_subscriber::fmt::time::UtcTime;
 use crate::observe::Observed;
 
 /// Whose lines are written at the level that is asked for.
-const OWN: [&str; 7] =
-    ["api", "events", "local", "outbox_relay", "outbox_sweeper", "request", "store"];
+const OWN: [&str; 8] = [
+    "api",
+    "audit_verify",
+    "events",
+    "local",
+    "outbox_relay",
+    "outbox_sweeper",
+    "request",
+    "store",
+];
 
 /// Starts the log of this process: JSON lines on standard output, at that level and above.
 ///

@@ -7,6 +7,7 @@ use domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::delivery::Tally;
+use crate::ledger::AuditTally;
 use crate::observe::Observed;
 
 /// Most values that one line may hold of one metric.
@@ -63,6 +64,40 @@ fn embedded_counts(
         members.extend(counts.iter().map(|(name, count)| ((*name).to_owned(), json!(count))));
     }
     line
+}
+
+/// Writes the metrics of a run of the ledger's verifier.
+pub(crate) fn emit_audit(namespace: &str, function: &str, tally: &AuditTally, at: Timestamp) {
+    let line = embedded_audit(namespace, function, tally, at).to_string();
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// The line: how many chains were verified, how many could not be, how many have a fault, and how long the
+/// oldest record had waited.
+fn embedded_audit(namespace: &str, function: &str, tally: &AuditTally, at: Timestamp) -> Value {
+    let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
+    json!({
+        "_aws": {
+            "Timestamp": at.as_microseconds() / 1_000,
+            "CloudWatchMetrics": [{
+                "Namespace": namespace,
+                "Dimensions": [["function"]],
+                "Metrics": [
+                    metric("AuditVerified", "Count"),
+                    metric("AuditUnverified", "Count"),
+                    metric("AuditFaults", "Count"),
+                    metric("AuditVerificationLag", "Seconds"),
+                ],
+            }],
+        },
+        "level": "INFO",
+        "message": "metrics",
+        "function": function,
+        "AuditVerified": tally.verified,
+        "AuditUnverified": tally.unverified,
+        "AuditFaults": tally.faults,
+        "AuditVerificationLag": tally.lag_seconds,
+    })
 }
 
 /// The line: how much arrived, was given up, was tried again, how long it took (a value for each row, from

@@ -6,8 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use api::delivery::Courier;
+use api::ledger::{DEPLOYMENT_DEFAULT, KeyFileError, Notary};
 use api::{App, Config, ConfigError, Routes};
 use audit_append::Appender;
+use audit_verify::Auditor;
 use aws_sdk_dynamodb::Client;
 use axum::body::Body;
 use domain::id::Ids;
@@ -23,6 +25,9 @@ use crate::template::{Function, Template, TemplateError};
 
 /// The template that is deployed, as it was when this was compiled.
 pub const TEMPLATE: &str = include_str!("../../../template.yaml");
+
+/// The file in the data folder with the key that signs checkpoints of the audit ledger.
+const KEY_FILE: &str = "audit-signing-key";
 
 /// The functions with routes: their endpoints, a title, and what they are for.
 pub fn functions() -> Vec<(Routes, &'static str, &'static str)> {
@@ -116,6 +121,9 @@ pub enum SystemError {
     /// Streams, queues and schedules of the template and functions do not fit.
     #[error("template.yaml: {0}")]
     Pump(#[from] PumpError),
+    /// There is no key to sign checkpoints with.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
     /// The template leaves a function without a variable.
     #[error("template.yaml, function `{function}`: {source}")]
     Config {
@@ -148,9 +156,12 @@ impl System {
         let messaging = Messaging::beside(&embedded, &template, surroundings.clock.clone())?;
         let Clients { dynamodb, messaging: senders } = clients(&embedded, &messaging);
         let Surroundings { clock, ids, authorizer } = surroundings;
+        let key_file = embedded.folder().map(|folder| folder.path.join(KEY_FILE));
+        let notary = Notary::with_own_key(key_file.as_deref(), DEPLOYMENT_DEFAULT)?;
         let app = |function: &Function| {
             let app = App::new(config_of(function)?, dynamodb.clone(), clock.clone(), ids.clone());
-            Ok((function.folder.clone(), app.with_messaging(senders.clone())))
+            let app = app.with_messaging(senders.clone()).with_notary(notary.clone());
+            Ok((function.folder.clone(), app))
         };
         let apps: HashMap<String, App> =
             template.functions.iter().map(app).collect::<Result<_, SystemError>>()?;
@@ -196,6 +207,13 @@ pub fn worker(folder: &str, app: &App) -> Option<Handler> {
             let appender = appender.clone();
             async move { audit_append::handle(&appender, event).await }
         })),
+        "audit-verify" => {
+            let auditor = Auditor::of(app);
+            Some(Handler::typed(move |event| {
+                let auditor = auditor.clone();
+                async move { audit_verify::handle(&auditor, event).await }
+            }))
+        }
         "outbox-relay" => Some(Handler::typed(move |event| {
             let courier = courier.clone();
             async move { outbox_relay::handle(&courier, event).await }

@@ -25,12 +25,13 @@
 //! | audit entry on its way (events table) | `audit-outbox/<event id>` | `audit` |
 //! | event, as one consumer knows it | `consumed/<consumer>/<event id>` | `mark` |
 //! | how far the ledger is verified | `audit-verified/<run>` | `state` |
+//! | that there is a chain (of the tenant `system:audit`) | `audit-roster` | `chain/<tenant>` |
 //! | commit of a segment (audit table) | `audit-chain` | `commit/<number>` |
 //! | that a segment is in the index (audit table) | `audit-chain` | `indexed/<number>` |
 //! | body of a segment (audit table) | `audit-body/<its hash>` | `body` |
 //! | where a record stands (audit table) | `audit-event/<event id>` | `record` |
 //! | hashes of the tree (audit table) | `audit-tile/<level>/<index>` | `tile/<width>` |
-//! | what was promised of a size (audit table) | `audit-checkpoints` | `promise/<size>` |
+//! | what was promised after a size (audit table) | `audit-checkpoints` | `promise/<size before>` |
 //! | checkpoint as it was signed (audit table) | `audit-checkpoints` | `signed/<size>` |
 //!
 //! | index | `…_pk` (after the tenant) | `…_sk` |

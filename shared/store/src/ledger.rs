@@ -34,6 +34,7 @@ mod batch;
 mod list;
 mod publish;
 mod read;
+mod verified;
 
 use domain::id::TenantId;
 use domain::ledger::commit::{Commit, Head};
@@ -45,8 +46,9 @@ use crate::error::Error;
 pub use append::APPEND_ATTEMPTS_MAX;
 pub use batch::Appended;
 pub use list::LedgerFilter;
-pub use publish::{Promise, VerifierRun};
+pub use publish::Promise;
 pub use read::{ChainPosition, Chains};
+pub use verified::VerifierRun;
 
 /// A record as a reader finds it: with its place and its hashes.
 #[derive(Clone, Debug, PartialEq, Eq)]

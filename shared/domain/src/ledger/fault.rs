@@ -181,6 +181,18 @@ pub enum Kind {
         /// The newer one's size.
         newer: u64,
     },
+    /// What is stored as a signed checkpoint is none, or the key did not sign it.
+    #[error("the checkpoint is not to be believed: {reason}")]
+    CheckpointForged {
+        /// Why.
+        reason: String,
+    },
+    /// A tile does not hold the hashes of the records that it is made of.
+    #[error("`{tile}` does not hold the hashes of its records")]
+    TileEdited {
+        /// Its path.
+        tile: String,
+    },
     /// A checkpoint of before the point from which verification went on says nothing without a proof.
     #[error("the checkpoint of {size} lies before the start at {start}: prove consistency")]
     CheckpointBeforeStart {

@@ -54,7 +54,7 @@ pub fn continues(latest: &Checkpoint, next: &Checkpoint, proof: &[Hash]) -> Resu
         return fault(Kind::Rollback { size: latest.size, found: next.size });
     }
     if next.size == latest.size && next.root != latest.root {
-        return fault(Kind::SplitView { size: next.size });
+        return Err(Fault::of_range(1, next.size, Kind::SplitView { size: next.size }));
     }
     match verify_consistency(latest.size, &latest.root, next.size, &next.root, proof) {
         Ok(()) => Ok(()),

@@ -3,7 +3,7 @@
 use domain::id::TenantId;
 use domain::ledger::hash::Hash;
 
-use super::{Key, key, partition};
+use super::{Key, key, measured, partition};
 
 /// The index of all chains: the first commit of each stands in it.
 pub(crate) const CHAINS: &str = "chains";
@@ -12,6 +12,8 @@ pub(crate) const CHAINS: &str = "chains";
 pub(crate) const COMMIT_PREFIX: &str = "commit/";
 /// What the sort keys of the marks of indexed segments begin with.
 pub(crate) const INDEXED_PREFIX: &str = "indexed/";
+/// What the sort keys of promises begin with.
+pub(crate) const PROMISE_PREFIX: &str = "promise/";
 /// What the sort keys of signed checkpoints begin with.
 pub(crate) const SIGNED_PREFIX: &str = "signed/";
 
@@ -60,8 +62,9 @@ pub(crate) fn audit_checkpoints(tenant: &TenantId) -> String {
     partition(tenant, "audit-checkpoints", &[])
 }
 
-pub(crate) fn audit_promise(tenant: &TenantId, size: u64) -> Key {
-    Key { pk: audit_checkpoints(tenant), sk: numbered("promise/", size) }
+/// What was promised after a size: whoever puts it there is the only one who follows.
+pub(crate) fn audit_promise(tenant: &TenantId, after: u64) -> Key {
+    Key { pk: audit_checkpoints(tenant), sk: numbered(PROMISE_PREFIX, after) }
 }
 
 pub(crate) fn audit_signed(tenant: &TenantId, size: u64) -> Key {
@@ -71,4 +74,17 @@ pub(crate) fn audit_signed(tenant: &TenantId, size: u64) -> Key {
 /// How far a run of the verifier has come.
 pub(crate) fn audit_verified(tenant: &TenantId, run: &str) -> Key {
     key(tenant, "audit-verified", &[run], "state")
+}
+
+/// The partition of all chains that were ever seen, whatever becomes of their own table.
+pub(crate) fn audit_roster() -> String {
+    format!("{}/audit-roster", measured("system:audit"))
+}
+
+/// What the sort keys of the roster begin with.
+pub(crate) const ROSTER_PREFIX: &str = "chain/";
+
+/// The place of a chain in the roster.
+pub(crate) fn audit_roster_chain(tenant: &TenantId) -> Key {
+    Key { pk: audit_roster(), sk: format!("{ROSTER_PREFIX}{tenant}") }
 }

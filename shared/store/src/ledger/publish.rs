@@ -1,11 +1,10 @@
-//! What is made of a chain for others: tiles of its tree, checkpoints, and how far it was verified.
+//! What is made of a chain for others: tiles of its tree, and checkpoints.
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use domain::id::TenantId;
 use domain::ledger::checkpoint::Checkpoint;
 use domain::ledger::commit::Head;
-use domain::ledger::fault::Fault;
 use domain::ledger::hash::{HASH_BYTES, Hash};
 use domain::ledger::tile::{Kind, TILE_HASHES_MAX, Tile};
 use domain::time::Timestamp;
@@ -17,29 +16,21 @@ use crate::item::{Item, from_item, text, to_item};
 use crate::key;
 use crate::meter::Call;
 
-/// What was promised of a size of a chain: reserved before it is signed, so that no two publishers sign
-/// what contradicts.
+/// What was promised of a chain: reserved before it is signed, so that no two publishers sign what
+/// contradicts.
+///
+/// It is stored under the size that was promised before it, where only one can be: so it is reserved on the
+/// condition that its predecessor still is the last. A key of its own size would not say that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promise {
     /// The checkpoint.
     pub checkpoint: Checkpoint,
+    /// The end of the chain that it speaks of: what the next promise goes on from.
+    pub head: Head,
+    /// The size that was promised before.
+    pub after: u64,
     /// When it was reserved.
     pub promised_at: Timestamp,
-}
-
-/// How far a run of the verifier has come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VerifierRun {
-    /// The end of what was verified.
-    pub head: Head,
-    /// When the run was last at work.
-    pub at: Timestamp,
-    /// When it began, of a run over the whole chain.
-    pub begun_at: Timestamp,
-    /// What it found wrong: then it stays where it is until someone has looked.
-    pub fault: Option<Fault>,
-    /// Counts the writes of this state, from 1.
-    pub version: u64,
 }
 
 impl Store {
@@ -116,33 +107,47 @@ impl Store {
         Ok(leaves)
     }
 
-    /// Reserves what is about to be signed. Conflict ([`Guard::Version`]): something else was promised of
-    /// this size, which [`Store::ledger_promise`] tells.
+    /// Reserves what is about to be signed, as the one that follows its predecessor. Conflict
+    /// ([`Guard::Version`]): something else follows that already.
     pub async fn ledger_promise_put(
         &self,
         tenant: &TenantId,
         promise: &Promise,
     ) -> Result<(), Error> {
-        let item = to_item(key::audit_promise(tenant, promise.checkpoint.size), promise)?;
-        if self.ledger_put_new(item).await? {
+        let key = || key::audit_promise(tenant, promise.after);
+        if self.ledger_put_new(to_item(key(), promise)?).await? {
             return Ok(());
         }
-        let there = self.ledger_promise(tenant, promise.checkpoint.size).await?;
+        let there = self.get_from(&self.tables.audit, key()).await?;
+        let there: Option<Promise> = there.map(from_item).transpose()?;
         let is_same = there.is_some_and(|there| there.checkpoint == promise.checkpoint);
         if is_same { Ok(()) } else { Err(Error::Conflict(Guard::Version)) }
     }
 
-    /// What was promised of a size.
-    pub async fn ledger_promise(
-        &self,
-        tenant: &TenantId,
-        size: u64,
-    ) -> Result<Option<Promise>, Error> {
-        let item = self.get_from(&self.tables.audit, key::audit_promise(tenant, size)).await?;
-        item.map(from_item).transpose()
+    /// The last promise and the one before it, newest first. Only the last can be unsigned. 1 RCU.
+    pub async fn ledger_promises(&self, tenant: &TenantId) -> Result<Vec<Promise>, Error> {
+        let (pk, prefix) = (key::audit_checkpoints(tenant), key::PROMISE_PREFIX.to_owned());
+        let call = Call::begin();
+        let output = self
+            .client
+            .query()
+            .table_name(&self.tables.audit)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", AttributeValue::S(pk))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix))
+            .scan_index_forward(false)
+            .limit(2)
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| Error::from_sdk("Query", &error))?;
+        call.end_read(output.consumed_capacity());
+        output.items.unwrap_or_default().into_iter().map(from_item).collect()
     }
 
-    /// Stores a checkpoint as it was signed, where none of its size is.
+    /// Stores a checkpoint as it was signed, where none of its size is. Conflict ([`Guard::Version`]): one
+    /// with another text is.
     pub async fn ledger_signed_put(
         &self,
         tenant: &TenantId,
@@ -151,7 +156,11 @@ impl Store {
     ) -> Result<(), Error> {
         let mut item = key::audit_signed(tenant, size).into_item();
         item.insert("note".to_owned(), AttributeValue::S(note.to_owned()));
-        self.ledger_put_new(item).await.map(|_| ())
+        if self.ledger_put_new(item).await? {
+            return Ok(());
+        }
+        let there = self.ledger_signed_of(tenant, size).await?;
+        if there.as_deref() == Some(note) { Ok(()) } else { Err(Error::Conflict(Guard::Version)) }
     }
 
     /// The latest signed checkpoint, as the text of its note.
@@ -169,54 +178,6 @@ impl Store {
     ) -> Result<Option<String>, Error> {
         let item = self.get_from(&self.tables.audit, key::audit_signed(tenant, size)).await?;
         Ok(item.as_ref().and_then(note_of))
-    }
-
-    /// How far a run of the verifier (`incremental` or `full`) has come. It stands in the core table,
-    /// because it changes. 1 RCU.
-    pub async fn ledger_verified(
-        &self,
-        tenant: &TenantId,
-        run: &str,
-    ) -> Result<Option<VerifierRun>, Error> {
-        self.get(key::audit_verified(tenant, run)).await?.map(from_item).transpose()
-    }
-
-    /// Remembers how far a run has come. Conflict ([`Guard::Version`]): another process went on with it.
-    /// 1 or 2 WCU.
-    pub async fn ledger_verified_put(
-        &self,
-        tenant: &TenantId,
-        run: &str,
-        state: &VerifierRun,
-    ) -> Result<(), Error> {
-        let item: Item = to_item(key::audit_verified(tenant, run), state)?;
-        let before = AttributeValue::N(state.version.saturating_sub(1).to_string());
-        let call = Call::begin();
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.tables.core)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk) OR version = :before")
-            .expression_attribute_values(":before", before)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match put {
-            Ok(output) => {
-                call.end_write(output.consumed_capacity());
-                Ok(())
-            }
-            Err(error) => {
-                call.end_write([]);
-                let is_conflict = aws_sdk_dynamodb::error::ProvideErrorMetadata::code(&error)
-                    == Some("ConditionalCheckFailedException");
-                if is_conflict {
-                    return Err(Error::Conflict(Guard::Version));
-                }
-                Err(Error::from_sdk("PutItem", &error))
-            }
-        }
     }
 }
 
