@@ -7,6 +7,9 @@
 
 mod assignment_lists;
 mod assignments;
+mod audit;
+mod audit_proofs;
+mod audit_tiles;
 mod authorize;
 mod authorize_explain;
 mod authorize_oracle;
