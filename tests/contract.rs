@@ -10,8 +10,14 @@ use serde_json::{Value, json};
 use crate::Reply;
 
 /// Headers that are promised where they are given. `Allow` comes with 405, which no operation has.
-const PROMISED_HEADERS: [&str; 5] =
-    ["ETag", "Location", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate"];
+const PROMISED_HEADERS: [&str; 6] = [
+    "ETag",
+    "Location",
+    "Idempotency-Replayed",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Next-Sequence",
+];
 
 /// The document of the code, with what was made of it once.
 #[derive(Debug)]
@@ -34,6 +40,14 @@ pub struct Operation {
     pub path: String,
     /// What the document says of it.
     pub described: Value,
+}
+
+impl Operation {
+    /// Whether the last parameter of its path takes all that follows.
+    fn takes_the_rest(&self) -> bool {
+        let parameters = self.described["parameters"].as_array();
+        parameters.into_iter().flatten().any(|parameter| parameter["x-greedy"] == true)
+    }
 }
 
 impl Contract {
@@ -66,7 +80,10 @@ impl Contract {
     pub fn operation(&self, method: &Method, path: &str) -> Option<(&str, &Operation)> {
         let fits = |operation: &Operation| {
             let (described, asked) = (operation.path.split('/'), path.split('/'));
-            described.clone().count() == asked.clone().count()
+            let (described_parts, parts) = (described.clone().count(), asked.clone().count());
+            let is_as_long = described_parts == parts
+                || (operation.takes_the_rest() && described_parts <= parts);
+            is_as_long
                 && described.zip(asked).all(|(one, other)| one.starts_with('{') || one == other)
         };
         let fitting = self.operations.iter().filter(|(_, operation)| fits(operation));
@@ -98,7 +115,9 @@ impl Contract {
         let content = &response["content"][content_type];
         assert!(content.is_object(), "`{content_type}` is not documented: {told}");
         let key = format!("{id} {} {content_type}", reply.status);
-        let faults = self.faults_under(key, &content["schema"], &reply.body);
+        let is_json = content_type == "application/json" || content_type.ends_with("+json");
+        let body = if is_json { reply.body.clone() } else { json!(reply.text) };
+        let faults = self.faults_under(key, &content["schema"], &body);
         assert!(faults.is_empty(), "{faults:#?}: {told}");
         if content_type == "application/problem+json" {
             let code = reply.body["code"].as_str().unwrap_or_default();

@@ -6,6 +6,7 @@
 )]
 
 mod asking;
+pub mod checkpoints;
 mod consistency;
 pub mod contract;
 pub mod faults;
@@ -58,6 +59,8 @@ pub struct Reply {
     /// Its headers.
     pub headers: HeaderMap,
     /// Its body, to the byte.
+    pub bytes: Vec<u8>,
+    /// The same as text.
     pub text: String,
     /// Its body as JSON; null where it is none.
     pub body: Value,
@@ -153,10 +156,7 @@ impl World {
         let (parts, body) = response.into_parts();
         let usage = parts.extensions.get::<api::UsageOf>().map(|usage| usage.0).unwrap_or_default();
         let bytes = body.collect().await.unwrap().to_bytes();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        let body = serde_json::from_str(&text).unwrap_or_default();
-        let reply =
-            Reply { status: parts.status.as_u16(), headers: parts.headers, text, body, usage };
+        let reply = Reply::of(parts, &bytes, usage);
         Contract::of_the_code().check(&method, &path, &reply);
         reply
     }
@@ -312,6 +312,14 @@ impl Tenant {
 }
 
 impl Reply {
+    /// An answer with its body, whatever that is.
+    pub fn of(parts: http::response::Parts, bytes: &[u8], usage: Usage) -> Self {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        let (status, bytes) = (parts.status.as_u16(), bytes.to_vec());
+        Self { status, headers: parts.headers, bytes, text, body, usage }
+    }
+
     /// The body of an answer that must have a status.
     #[track_caller]
     pub fn expect(&self, status: u16) -> &Value {

@@ -135,7 +135,8 @@ with the prices of the table's region. **Calls** are requests to DynamoDB, **rou
 of them in which each had to wait for the one before: what latency is made of.
 
 - Nothing is in memory but the secret that seals cursors: each request reads all it needs.
-- Every item here is at most 1 KiB. A transactional write costs 2 WCU for each KiB of an item, begun or
+- Every item here is at most 1 KiB, but for the audit ledger's: a full tile has 8 KiB, and a segment of 100
+  records here less than 4. A transactional write costs 2 WCU for each KiB of an item, begun or
   full; a read costs 1 RCU for each 4 KiB, or half of that through an index, and a query at least that much
   even when it finds nothing.
 - An index adds 1 WCU for each KiB when an entry is made, changed or removed, and 2 when it moves to another

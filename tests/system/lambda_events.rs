@@ -13,17 +13,29 @@ use domain::time::Clock;
 use local::system;
 use local::template::Template;
 use serde_json::{Value, json};
+use tests::checkpoints::happening;
 use tests::contract::Contract;
 use tests::{Reply, World};
 
 use crate::outbox;
 
 /// Every sample of a function with routes, by function and case, with the status of its answer.
-const SAMPLES: [(&str, u16); 24] = [
+const SAMPLES: [(&str, u16); 35] = [
     ("assignments/add-member", 201),
     ("assignments/create", 201),
     ("assignments/list", 200),
     ("assignments/put-principal", 201),
+    ("audit/checkpoint", 200),
+    ("audit/consistency", 200),
+    ("audit/export", 200),
+    ("audit/get", 200),
+    ("audit/get-unknown", 404),
+    ("audit/list", 200),
+    ("audit/prove", 200),
+    ("audit/prove-as-file", 200),
+    ("audit/prove-unpublished", 409),
+    ("audit/signed-checkpoint", 200),
+    ("audit/tile", 200),
     ("authorize/allow", 200),
     ("authorize/deny", 200),
     ("authorize/health", 200),
@@ -93,6 +105,10 @@ async fn world() -> World {
     // What is replayed: its id is made of tenant, source and correlation id.
     let event = json!({"event_type": "document.verified", "source": "document_vault", "correlation_id": "doc-abc-122"});
     tenant.post("/api/v1/events", event).await.expect(201);
+    // Ten records that a checkpoint promises, and one that none does yet.
+    world.record("default", (0..10).map(happening)).await;
+    world.sign("default").await;
+    world.record("default", [happening(10)]).await;
     world
 }
 
@@ -110,10 +126,7 @@ async fn invoke(world: &World, function: &str, event: &Value) -> Reply {
     let router = functions.find(|routes| routes.function == function).unwrap().router(&app);
     let request = lambda_http::request::from_str(&event.to_string()).unwrap();
     let (parts, body) = api::invoke(router, request).await.unwrap().into_parts();
-    let text = String::from_utf8(body.to_vec()).unwrap();
-    let body = serde_json::from_str(&text).unwrap_or_default();
-    let (status, usage) = (parts.status.as_u16(), store::meter::Usage::default());
-    Reply { status, headers: parts.headers, text, body, usage }
+    Reply::of(parts, &body, store::meter::Usage::default())
 }
 
 #[tokio::test]
@@ -134,7 +147,7 @@ async fn every_sample_is_answered_as_an_event_of_lambda() {
 #[tokio::test]
 async fn every_sample_of_a_function_without_routes_is_handled_as_an_event_of_lambda() {
     for (name, answer) in WORKERS {
-        let world = world().await;
+        let world = World::new();
         let function = name.split('/').next().unwrap();
         let handled = world.invoke(function, sample(name)).await;
         assert_eq!(handled.to_string(), answer, "{name}");
@@ -183,7 +196,9 @@ fn every_sample_is_an_event_that_api_gateway_could_send() {
         // Its parameters, put into the path of the route, make the path of the request.
         let mut path = route.path.clone();
         for (parameter, value) in event["pathParameters"].as_object().into_iter().flatten() {
-            path = path.replace(&format!("{{{parameter}}}"), value.as_str().unwrap());
+            for form in [format!("{{{parameter}}}"), format!("{{{parameter}+}}")] {
+                path = path.replace(&form, value.as_str().unwrap());
+            }
         }
         assert_eq!(event["rawPath"], path, "{name}");
     }
@@ -209,6 +224,21 @@ async fn the_authorizers_word_is_who_acts_and_in_which_tenant() {
         (&audit["tenant_id"], &audit["actor_id"], &audit["actor_type"]),
         (&json!("default"), &json!("AROAEXAMPLEEXAMPLE00:operator"), &json!("service"))
     );
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_leave_lambda_in_base64_and_text_as_it_is() {
+    let world = world().await;
+    let kind = async |name: &str| {
+        let request = lambda_http::request::from_str(&sample(name).to_string()).unwrap();
+        let router = audit::routes().router(world.system.app("audit").unwrap());
+        api::invoke(router, request).await.unwrap().into_body()
+    };
+    let tile = kind("audit/tile").await;
+    assert!(matches!(tile, lambda_http::Body::Binary(bytes) if bytes.len() == 10 * 32));
+    for text in ["audit/export", "audit/prove-as-file", "audit/list"] {
+        assert!(matches!(kind(text).await, lambda_http::Body::Text(_)), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -7,8 +7,11 @@
 
 mod assignment_lists;
 mod assignments;
+mod audit;
 mod audit_append;
 mod audit_attacks;
+mod audit_proofs;
+mod audit_tiles;
 mod audit_verify;
 mod audit_walk;
 mod audit_writers;

@@ -123,6 +123,19 @@ async fn live(scenario: &mut Scenario) {
     scenario.get("/readyz").await;
 }
 
+/// What an auditor asks of a chain of three records, of which a checkpoint promises all.
+async fn audit(scenario: &mut Scenario) {
+    let records = "/api/v1/audit/records";
+    scenario.get(&format!("{records}?limit=2&action=issuer.created")).await;
+    scenario.get(&format!("{records}/event-0001")).await;
+    scenario.get(&format!("{records}/event-0001/proof")).await;
+    scenario.get("/api/v1/audit/consistency?from=1&to=3").await;
+    scenario.get("/api/v1/audit/checkpoint").await;
+    scenario.get("/api/v1/audit/export").await;
+    scenario.get("/audit/default/checkpoint").await;
+    scenario.get("/audit/default/tile/entries/000.p/3").await;
+}
+
 #[tokio::test]
 async fn every_operation_of_the_document_does_what_it_says() {
     let contract = Contract::of_the_code();
@@ -130,6 +143,9 @@ async fn every_operation_of_the_document_does_what_it_says() {
     let tenant = world.default_tenant();
     let mut scenario = Scenario { tenant, contract, exercised: BTreeSet::new() };
     live(&mut scenario).await;
+    world.record("default", (0..3).map(tests::checkpoints::happening)).await;
+    world.sign("default").await;
+    audit(&mut scenario).await;
     world.check_consistency().await;
     assert_eq!(scenario.exercised, contract.operations.keys().cloned().collect());
 }
@@ -231,6 +247,7 @@ fn an_answer_that_the_document_does_not_promise_is_noticed() {
     let reply = |status: u16, body: &Value| Reply {
         status,
         headers: headers.clone(),
+        bytes: body.to_string().into_bytes(),
         text: body.to_string(),
         body: body.clone(),
         usage: store::meter::Usage::default(),

@@ -9,6 +9,7 @@ mod app;
 mod body;
 mod caller;
 pub mod delivery;
+mod file;
 pub mod health;
 mod idempotency;
 pub mod ledger;
@@ -28,6 +29,7 @@ pub use answer::Answer;
 pub use app::{App, Config, ConfigError};
 pub use body::{Content, Faulty, Fields, boolean, text};
 pub use caller::{Caller, TENANT_DEFAULT};
+pub use file::{File, LINES, OCTETS, TEXT};
 pub use logging::{log_level_from_env, log_to_stdout};
 pub use metrics::count;
 pub use mutation::Mutation;
@@ -59,7 +61,12 @@ pub async fn invoke(
     let response = tower::ServiceExt::oneshot(router, request).await?;
     let (parts, body) = response.into_parts();
     let bytes = http_body_util::BodyExt::collect(body).await?.to_bytes();
-    // Every body is JSON, which is text; binary would be sent in base64.
-    let body = String::from_utf8(bytes.into()).map(lambda_http::Body::from)?;
+    // Lambda hands over text as it is, and all else in base64.
+    let is_text = parts.headers.get(http::header::CONTENT_TYPE).is_none_or(|kind| kind != OCTETS);
+    let body = if is_text {
+        String::from_utf8(bytes.into()).map(lambda_http::Body::from)?
+    } else {
+        lambda_http::Body::Binary(bytes.into())
+    };
     Ok(http::Response::from_parts(parts, body))
 }

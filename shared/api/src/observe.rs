@@ -150,7 +150,8 @@ fn finish_headers(headers: &mut HeaderMap, ids: &RequestIds) {
     if let Ok(value) = HeaderValue::from_str(&ids.request_id) {
         headers.insert(REQUEST_ID, value);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Only a file that never changes says otherwise.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(
         header::STRICT_TRANSPORT_SECURITY,

@@ -28,6 +28,7 @@ pub struct Operation {
     body: Option<Body>,
     answers: Vec<(u16, Value)>,
     refusals: Vec<(u16, &'static str, &'static str)>,
+    headers: Vec<(&'static str, Value)>,
     schemas: Vec<(String, Value)>,
     other_form: Option<OtherForm>,
 }
@@ -60,6 +61,7 @@ impl Operation {
             body: None,
             answers: Vec::new(),
             refusals: Vec::new(),
+            headers: Vec::new(),
             schemas: Vec::new(),
             other_form: None,
         }
@@ -100,6 +102,16 @@ impl Operation {
         self.parameters.push(json!({
             "name": name, "in": "query", "required": false, "description": description, "schema": schema,
         }));
+        self
+    }
+
+    /// A parameter of the query that must be given.
+    #[must_use]
+    pub fn required_query(mut self, name: &str, description: &str, schema: Value) -> Self {
+        self = self.query(name, description, schema, false);
+        if let Some(last) = self.parameters.last_mut() {
+            *last = with(last.take(), "required", json!(true));
+        }
         self
     }
 
@@ -151,6 +163,22 @@ impl Operation {
         self
     }
 
+    /// An answer that is a file: its media type, and what one looks like.
+    #[must_use]
+    pub fn gives_file(mut self, media_type: &str, description: &str, example: &str) -> Self {
+        let content = json!({media_type: {"schema": {"type": "string"}, "example": example}});
+        self.answers.push((200, json!({"description": description, "content": content})));
+        self
+    }
+
+    /// A header that its answers may carry.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, description: &str, schema: &Value) -> Self {
+        let header = json!({"description": description, "required": false, "schema": schema});
+        self.headers.push((name, header));
+        self
+    }
+
     /// An answer with a page of things.
     #[must_use]
     pub fn lists<T: ToSchema>(mut self, description: &str, example: &Value) -> Self {
@@ -171,6 +199,14 @@ impl Operation {
     #[must_use]
     pub fn also_as<T: ToSchema>(mut self, media_type: &'static str, example: &Value) -> Self {
         let content = json!({"schema": self.schema_of::<T>(), "example": example});
+        self.other_form = Some(OtherForm { media_type, content });
+        self
+    }
+
+    /// Another media type in which the thing is also given, as a file.
+    #[must_use]
+    pub fn also_as_file(mut self, media_type: &'static str, example: &str) -> Self {
+        let content = json!({"schema": {"type": "string"}, "example": example});
         self.other_form = Some(OtherForm { media_type, content });
         self
     }
@@ -290,12 +326,26 @@ fn path_parameters(endpoint: &Endpoint) -> Vec<Value> {
         let (description, pattern) = match name {
             "type" => ("The type.", domain::principal::PRINCIPAL_TYPE_PATTERN),
             "principal_id" => ("The principal's id.", domain::id::ID_PATTERN),
+            "chain" => ("The chain: its tenant.", domain::id::ID_PATTERN),
+            // A producer may name its events otherwise than the core does.
+            "event_id" if endpoint.path.starts_with("/api/v1/audit/") => {
+                ("The event's id, percent-encoded.", "^[!-~]{1,255}$")
+            }
             _ => ("The id.", domain::id::ID_PATTERN),
         };
-        json!({
-            "name": name, "in": "path", "required": true, "description": description,
-            "schema": {"type": "string", "pattern": pattern},
-        })
+        let described = |name: &str, description: &str, pattern: &str| {
+            json!({
+                "name": name, "in": "path", "required": true, "description": description,
+                "schema": {"type": "string", "pattern": pattern},
+            })
+        };
+        match name.strip_suffix('+') {
+            Some(rest) => {
+                let rest = described(rest, "The rest of the path, slashes included.", "^.+$");
+                with(rest, "x-greedy", json!(true))
+            }
+            None => described(name, description, pattern),
+        }
     };
     names.map(parameter).collect()
 }

@@ -65,13 +65,8 @@ impl Listing {
         })
     }
 
-    /// Ends the reading: 400 with every fault, where there was one.
-    pub fn finish(&mut self) -> Result<(), Problem> {
-        let limit = self.one("limit", |text| match text.parse() {
-            Ok(limit @ 1..=PAGE_ITEMS_MAX) => Ok(limit),
-            _ => Err(Refusal::new(format!("must be a number from 1 to {PAGE_ITEMS_MAX}"))),
-        });
-        let cursor = self.one("cursor", |text| Ok(text.to_owned()));
+    /// Ends the reading of a query that asks for no list: 400 with every fault, where there was one.
+    pub fn finish_unpaged(&mut self) -> Result<(), Problem> {
         let unknown: Vec<String> = self
             .pairs
             .iter()
@@ -86,9 +81,33 @@ impl Listing {
             ));
             self.refuse(&name, &refusal);
         }
-        if !self.faults.is_empty() {
-            return Err(Problem::invalid(std::mem::take(&mut self.faults)));
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::invalid(std::mem::take(&mut self.faults)))
         }
+    }
+
+    /// A parameter that must be given, once.
+    pub fn required<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&str) -> Result<T, Refusal>,
+    ) -> Result<T, Faulty> {
+        self.one(name, read)?.ok_or_else(|| {
+            self.refuse(name, &Refusal::new("is required"));
+            Faulty
+        })
+    }
+
+    /// Ends the reading of a list's query: 400 with every fault, where there was one.
+    pub fn finish(&mut self) -> Result<(), Problem> {
+        let limit = self.one("limit", |text| match text.parse() {
+            Ok(limit @ 1..=PAGE_ITEMS_MAX) => Ok(limit),
+            _ => Err(Refusal::new(format!("must be a number from 1 to {PAGE_ITEMS_MAX}"))),
+        });
+        let cursor = self.one("cursor", |text| Ok(text.to_owned()));
+        self.finish_unpaged()?;
         self.limit = limit?.unwrap_or(PAGE_ITEMS_DEFAULT);
         self.cursor = cursor?;
         Ok(())

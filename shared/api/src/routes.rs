@@ -18,7 +18,8 @@ use crate::problem::Problem;
 pub struct Endpoint {
     /// The method.
     pub method: Method,
-    /// The path, with parameters in braces.
+    /// The path as the template has it: with parameters in braces, and one that takes the rest of the path
+    /// with a plus, `{rest+}`.
     pub path: &'static str,
     /// Its description. Made only when the document is, so a function's start does not pay for it.
     pub operation: fn() -> Operation,
@@ -36,6 +37,21 @@ impl Endpoint {
     /// Whether it may change something, and so takes an idempotency key.
     pub fn mutates(&self) -> bool {
         self.mutates
+    }
+
+    /// The path as OpenAPI has it, which knows no parameter that takes the rest.
+    pub(crate) fn described_path(&self) -> String {
+        self.path.replace("+}", "}")
+    }
+}
+
+/// A path of the template as the router has it.
+fn routed(path: &str) -> String {
+    match path.rsplit_once("/{") {
+        Some((before, last)) if last.ends_with("+}") => {
+            format!("{before}/{{*{}}}", last.trim_end_matches("+}"))
+        }
+        _ => path.to_owned(),
     }
 }
 
@@ -128,7 +144,7 @@ impl Routes {
         }
         by_path
             .into_iter()
-            .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+            .fold(Router::new(), |router, (path, methods)| router.route(&routed(path), methods))
             .fallback(|| async { Problem::no_route() })
             .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
             .layer(from_fn_with_state((self.function, app.clone()), observe))

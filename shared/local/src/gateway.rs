@@ -177,7 +177,8 @@ fn by_position(path: &str) -> String {
     let mut segments: Vec<_> = path.split('/').map(str::to_owned).collect();
     for (position, segment) in segments.iter_mut().enumerate() {
         if segment.starts_with('{') {
-            *segment = format!("{{{position}}}");
+            let rest = if segment.ends_with("+}") { "*" } else { "" };
+            *segment = format!("{{{rest}{position}}}");
         }
     }
     segments.join("/")

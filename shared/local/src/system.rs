@@ -45,6 +45,11 @@ pub fn functions() -> Vec<(Routes, &'static str, &'static str)> {
             "Events",
             "What happened, from the core and from others, and its delivery.",
         ),
+        (
+            audit::routes(),
+            "Audit",
+            "The ledger of who did what: its records, and the proof that none was changed.",
+        ),
     ]
 }
 

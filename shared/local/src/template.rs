@@ -302,9 +302,13 @@ fn route(resource: String, properties: &Value) -> Result<Route, TemplateError> {
         let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         !name.unwrap_or(segment).contains(['{', '}']) && name != Some("")
     };
+    let before_rest = path.strip_suffix("+}").and_then(|path| path.rsplit_once("/{"));
+    let (before_rest, _) = before_rest.unwrap_or((&path, ""));
     let reason = if !METHODS.contains(&upper.as_str()) {
         "has a method that API Gateway does not know"
-    } else if path.contains("+}") {
+    } else if before_rest.contains("+}") {
+        "is greedy before its end"
+    } else if before_rest.is_empty() && path.len() > 1 {
         "is greedy: name each route, so that the template says what is served"
     } else if !path.starts_with('/') {
         "has a path that does not begin with `/`"

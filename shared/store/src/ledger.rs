@@ -27,11 +27,20 @@
 //! | tiles, when they are published | 12 | 0.05 |
 //! | reading the end and looking up | 1 to 2 RCU, and 1 per record (0.5 where it is not found) | |
 //!
+//! A proof reads one or two tiles for each level of them, all at once, which is two for 65,536 records:
+//!
+//! | tile | |
+//! |---|---|
+//! | stored | 2 RCU |
+//! | of leaves, not stored | what its segments cost to read, about 10 RCU, and the way to the first of them |
+//! | above those, not stored | all of the tiles below it |
+//!
 //! One chain is bound by the time a commit takes, not by its partition, which carries 1 WCU per segment.
 
 mod append;
 mod batch;
 mod list;
+mod proof;
 mod publish;
 mod read;
 mod verified;
@@ -46,6 +55,7 @@ use crate::error::Error;
 pub use append::APPEND_ATTEMPTS_MAX;
 pub use batch::Appended;
 pub use list::LedgerFilter;
+pub use proof::Consistency;
 pub use publish::Promise;
 pub use read::{ChainPosition, Chains};
 pub use verified::VerifierRun;

@@ -21,7 +21,7 @@ pub fn document(functions: Vec<(Routes, &'static str, &'static str)>) -> Value {
         tags.push(json!({"name": title, "description": purpose}));
         for endpoint in &routes.endpoints {
             let (operation, used) = (endpoint.operation)().write(endpoint, title);
-            let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
+            let path = paths.entry(endpoint.described_path()).or_insert_with(|| json!({}));
             if let Some(methods) = path.as_object_mut() {
                 methods.insert(endpoint.method.as_str().to_lowercase(), operation);
             }

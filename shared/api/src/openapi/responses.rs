@@ -64,7 +64,8 @@ fn answer_headers(status: u16, operation: &Operation, endpoint: &Endpoint) -> Va
         ("Idempotency-Replayed", "IdempotencyReplayed", endpoint.mutates()),
     ];
     let headers = headers.into_iter().filter(|(.., carried)| *carried);
-    headers.map(|(name, component, _)| (name, refer("headers", component))).collect()
+    let shared = headers.map(|(name, component, _)| (name, refer("headers", component)));
+    shared.chain(operation.headers.iter().cloned()).collect()
 }
 
 /// A status that an operation refuses with, and an example of each code.
@@ -74,7 +75,7 @@ fn refused(status: u16, operation: &Operation, endpoint: &Endpoint) -> Value {
     whens.dedup();
     let mut examples = Map::new();
     for (_, code, when) in of_status() {
-        let mut example = problem(status, code, when, &endpoint.path.replace(['{', '}'], ""));
+        let mut example = problem(status, code, when, &endpoint.path.replace(['{', '}', '+'], ""));
         if *code == "invalid" {
             let (pointer, detail) = fault(operation);
             let errors = json!([{"pointer": pointer, "detail": detail}]);

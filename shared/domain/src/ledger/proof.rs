@@ -106,6 +106,11 @@ impl Plan {
         Ok(Self(ranges))
     }
 
+    /// For the root of the tree of `size` leaves: its one hash.
+    pub fn root(size: u64) -> Self {
+        Self(vec![subtrees(0, size)])
+    }
+
     /// The nodes that must be known.
     pub fn nodes(&self) -> impl Iterator<Item = Node> {
         self.0.iter().flatten().copied()

@@ -107,6 +107,8 @@ fn a_resource_that_cannot_be_understood_is_named() {
 fn a_route_that_would_match_otherwise_than_deployed_is_refused() {
     for (path, reason) in [
         ("/{proxy+}", "is greedy: name each route, so that the template says what is served"),
+        ("/a/{rest+}/b", "is greedy before its end"),
+        ("/a/{rest+}/{more+}", "is greedy before its end"),
         ("healthz", "has a path that does not begin with `/`"),
         ("/a{b}", "has a parameter that is not a whole segment"),
         ("/{}", "has a parameter that is not a whole segment"),
