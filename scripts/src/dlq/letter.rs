@@ -73,9 +73,10 @@ struct BatchInfo {
     batch_size: u64,
 }
 
-/// Reads a message by its body, and by the queue that SQS moved it from.
-pub(super) fn read(body: &str, source: Option<&str>) -> (Letter, Said) {
-    if source.is_none() {
+/// Reads a message by its body, by the queue that SQS moved it from, and by the reason for which its
+/// consumer put it `aside`: a message that someone could not handle is no letter, whatever it looks like.
+pub(super) fn read(body: &str, source: Option<&str>, aside: Option<&str>) -> (Letter, Said) {
+    if source.is_none() && aside.is_none() {
         if let Ok(letter) = serde_json::from_str::<GivenUp>(body)
             && let Some(read) = letter.read()
         {
@@ -92,7 +93,7 @@ pub(super) fn read(body: &str, source: Option<&str>) -> (Letter, Said) {
         event_id: text("event_id"),
         what: text("action").or(text("event_type")).unwrap_or_default(),
         attempts: None,
-        reason: "its consumer did not handle it".to_owned(),
+        reason: aside.unwrap_or("its consumer did not handle it").to_owned(),
     };
     (Letter::Message { source: source.map(str::to_owned) }, said)
 }
@@ -146,14 +147,14 @@ mod tests {
             })
             .to_string()
         };
-        let (event, said) = read(&letter("event"), None);
+        let (event, said) = read(&letter("event"), None, None);
         let (tenant_id, event_id) = ("acme".to_owned(), "e-1".to_owned());
         assert_eq!(event, Letter::Event { tenant_id, event_id: event_id.clone() });
         assert_eq!((said.kind, said.attempts, said.reason.as_str()), ("event", Some(5), "no"));
-        let (audit, _) = read(&letter("audit"), None);
+        let (audit, _) = read(&letter("audit"), None, None);
         let entry = Some(json!({"event_id": "e-1"}));
         assert_eq!(audit, Letter::Audit { event_id, entry });
-        let (other, _) = read(&letter("other"), None);
+        let (other, _) = read(&letter("other"), None, None);
         assert_eq!(other, Letter::Message { source: None });
     }
 
@@ -162,13 +163,13 @@ mod tests {
         let body = json!({
             "record": "event", "tenant_id": "acme", "event_id": "e-1", "delivery_attempts": 5,
         });
-        let (moved, said) = read(&body.to_string(), Some("arn:aws:sqs:r:1:AuditQueue"));
+        let (moved, said) = read(&body.to_string(), Some("arn:aws:sqs:r:1:AuditQueue"), None);
         assert_eq!(
             moved,
             Letter::Message { source: Some("arn:aws:sqs:r:1:AuditQueue".to_owned()) }
         );
         assert_eq!(said.event_id.as_deref(), Some("e-1"));
-        assert_eq!(read("no JSON", None).0, Letter::Message { source: None });
+        assert_eq!(read("no JSON", None, None).0, Letter::Message { source: None });
     }
 
     #[test]
@@ -188,7 +189,7 @@ mod tests {
                 "batchSize": 3, "streamArn": "arn:aws:dynamodb:r:1:table/t/stream/s",
             },
         });
-        let (letter, said) = read(&body.to_string(), None);
+        let (letter, said) = read(&body.to_string(), None, None);
         let (shard, first, last) = ("shard-1".to_owned(), "7".to_owned(), "9".to_owned());
         assert_eq!(letter, Letter::Stream { shard, first, last });
         assert_eq!(said.what, "3 records, 7 to 9 of shard-1");

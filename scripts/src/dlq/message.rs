@@ -15,6 +15,9 @@ const BATCH_MESSAGES_MAX: usize = 10;
 /// How long a receive waits on AWS, in seconds: so long that every server of SQS is asked.
 const WAIT_SECONDS: i32 = 1;
 
+/// The attribute by which a consumer says why it put a message aside.
+const REASON: &str = "reason";
+
 /// A message that was received.
 pub(super) struct Held {
     message: Message,
@@ -26,8 +29,10 @@ impl Held {
     fn of(message: Message) -> Self {
         let attribute = |name| message.attributes().and_then(|attributes| attributes.get(&name));
         let source = attribute(MessageSystemAttributeName::DeadLetterQueueSourceArn);
+        let aside = message.message_attributes().and_then(|attributes| attributes.get(REASON));
+        let aside = aside.and_then(|reason| reason.string_value());
         let (letter, said) =
-            letter::read(message.body().unwrap_or_default(), source.map(String::as_str));
+            letter::read(message.body().unwrap_or_default(), source.map(String::as_str), aside);
         Self { message, letter, said }
     }
 
