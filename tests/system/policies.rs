@@ -19,8 +19,10 @@ use crate::deliveries::deliveries;
 use crate::tour::tour;
 
 /// What functions do that a system of one process has no service for, by function.
-const NOT_HERE: [(&str, [&str; 2]); 1] =
-    [("audit-verify", ["kms:GetPublicKey AuditSigningKey", "kms:Sign AuditSigningKey"])];
+const NOT_HERE: [(&str, [&str; 2]); 2] = [
+    ("audit", ["kms:GetPublicKey AuditSigningKey", "kms:Sign AuditSigningKey"]),
+    ("audit-verify", ["kms:GetPublicKey AuditSigningKey", "kms:Sign AuditSigningKey"]),
+];
 
 /// Actions on tables or indexes, each such as `dynamodb:Query CoreTable/index/by_kind`.
 type Grants = BTreeSet<String>;

@@ -1,5 +1,6 @@
 //! Checkpoints: what was promised of a chain, and how far the chain itself has come.
 
+use api::ledger::{PublishError, publish};
 use api::{Answer, App, Caller, Problem};
 use axum::extract::State;
 use domain::id::TenantId;
@@ -20,17 +21,35 @@ pub(crate) struct Signed {
     pub(crate) key: Option<VerifierKey>,
 }
 
-/// The latest signed checkpoint of a chain. Every answer that needs one asks here: publishing on demand
-/// belongs before the read.
+/// The latest signed checkpoint of a chain, which is published now where the chain has grown since: so a
+/// reader is never shown an old one for want of the verifier's next run.
 pub(crate) async fn latest(app: &App, tenant: &TenantId) -> Result<Option<Signed>, Problem> {
-    let Some(text) = app.store.ledger_signed(tenant).await? else { return Ok(None) };
+    let Some(text) = published(app, tenant).await? else { return Ok(None) };
     let unreadable = |reason: &dyn std::fmt::Display| {
         Problem::defect(format!("the checkpoint of `{tenant}` cannot be read: {reason}"))
     };
     let note = Note::parse(&text).map_err(|error| unreadable(&error))?;
     let checkpoint =
         Checkpoint::parse(note.unverified_text()).map_err(|error| unreadable(&error))?;
-    Ok(Some(Signed { checkpoint, note, text, key: None }))
+    let key = match &app.notary {
+        Some(notary) => notary.key(tenant).await.ok(),
+        None => None,
+    };
+    let key = key.filter(|key| note.verified(key).is_ok());
+    Ok(Some(Signed { checkpoint, note, text, key }))
+}
+
+/// Publishes what is new, and gives the latest note. What keeps a new one from being signed, such as a
+/// fault of the chain, is the verifier's to tell; the last one stands.
+async fn published(app: &App, tenant: &TenantId) -> Result<Option<String>, Problem> {
+    match publish(app, tenant).await {
+        Ok(published) => Ok(published.map(|published| published.note)),
+        Err(PublishError::Store(error)) => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(tenant_id = %tenant, %error, "no checkpoint was published on demand");
+            Ok(app.store.ledger_signed(tenant).await?)
+        }
+    }
 }
 
 /// The latest signed checkpoint; 409 where it promises fewer records than these.

@@ -1,6 +1,7 @@
 //! The audit ledger for its readers: records, proofs, checkpoints, tiles, export.
 //!
-//! **Invariant:** nothing here writes to the ledger, and nothing of it is shown but to its own tenant.
+//! **Invariant:** nothing here adds to a chain, and nothing of one is shown but to its own tenant. The only
+//! things written are checkpoints, with their tiles, where a chain has grown since the last one.
 
 mod checkpoint;
 mod docs;

@@ -18,6 +18,10 @@ impl Tour {
         let page = format!("{records}?limit=1");
         let case = "1 of 2, the tenant's first page";
         self.ask_as(&another, case, Method::GET, &page, None).await;
+        let checkpoint = "/api/v1/audit/checkpoint";
+        let case = "of 2 records, published on demand";
+        self.ask_as(&another, case, Method::GET, checkpoint, None).await;
+        self.ask_as(&another, "published already", Method::GET, checkpoint, None).await;
         self.tenant.get(&page).await.expect(200);
         self.get("50 of 600", records).await;
         let by = format!("{records}?actor_id=nobody");
@@ -27,7 +31,6 @@ impl Tour {
         self.world.store_tiles("default", 600).await;
         self.get("of 600 records", &format!("{records}/event-0007/proof")).await;
         self.get("from 300 to 600", "/api/v1/audit/consistency?from=300&to=600").await;
-        self.get("", "/api/v1/audit/checkpoint").await;
         self.get("600 records", "/api/v1/audit/export").await;
         self.get("", "/audit/default/checkpoint").await;
         self.get("256 leaves, stored", &format!("{tiles}/0/000")).await;
