@@ -1,7 +1,5 @@
 //! `epr audit proof` and `epr audit verify-proof`: that one record is in a chain, with no one to ask.
 
-mod inclusion;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -92,7 +90,8 @@ pub(super) async fn run(arguments: &Arguments) -> Result<(), String> {
         ));
     }
     let index = sequence - 1;
-    let proof = inclusion::proof(&ledger, index, size).await?;
+    let proof = ledger.store.ledger_inclusion(&ledger.tenant, index, size).await;
+    let proof = proof.map_err(|error| ledger.said(&error))?;
     verify_inclusion(&found.leaf, index, size, &root, &proof).map_err(|error| {
         format!("record {sequence} is not what the checkpoint has ({error}): verify-audit-chain")
     })?;
