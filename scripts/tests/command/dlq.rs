@@ -1,4 +1,5 @@
 //! `epr dlq list` and `epr dlq redrive`, over queues that are filled as anyone may, by HTTP.
+#![expect(clippy::panic, reason = "a test that waits in vain fails, and says for what")]
 
 use std::time::Duration;
 
