@@ -8,9 +8,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::id::TenantId;
@@ -18,7 +17,6 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::error::Error;
-use crate::meter::Call;
 use crate::{Store, key};
 
 const SECRET_BYTES: usize = 32;
@@ -107,28 +105,11 @@ impl Store {
             .map_err(|error| Error::Defect(format!("no randomness: {error}")))?;
         let mut item = key::cursor_secret(tenant).into_item();
         item.insert("secret".to_owned(), AttributeValue::B(Blob::new(secret)));
-        let call = Call::begin();
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.tables.core)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match put {
-            Ok(output) => {
-                call.end_write(output.consumed_capacity());
-                Ok(secret)
-            }
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => {
-                call.end_write([]);
-                let made = self.cursor_secret_read(tenant).await?;
-                made.ok_or_else(|| Error::Unavailable("the cursor secret vanished".to_owned()))
-            }
-            Err(error) => Err(Error::from_sdk("PutItem", &error)),
+        if self.put_new(&self.tables.core, item).await? {
+            return Ok(secret);
         }
+        let made = self.cursor_secret_read(tenant).await?;
+        made.ok_or_else(|| Error::Unavailable("the cursor secret vanished".to_owned()))
     }
 }
 

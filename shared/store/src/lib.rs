@@ -55,6 +55,7 @@ pub mod meter;
 mod outbox;
 mod pause;
 mod principals;
+mod put;
 mod read;
 mod receipt;
 mod roles;

@@ -118,24 +118,15 @@ impl Store {
 
     /// Everything in a partition of the core table whose sort key begins so, strongly consistent.
     pub(crate) async fn partition(&self, pk: &str, prefix: &str) -> Result<Vec<Item>, Error> {
-        let mut items = Vec::new();
-        let mut from = None;
-        loop {
-            let mut query = self.query_from(pk).set_exclusive_start_key(from).consistent_read(true);
-            query = if prefix.is_empty() {
-                query.key_condition_expression("pk = :pk")
-            } else {
-                query
-                    .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-                    .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
-            };
-            let (found, last) = send(query).await?;
-            items.extend(found);
-            from = last;
-            if from.is_none() {
-                return Ok(items);
-            }
-        }
+        let query = self.query_from(pk).consistent_read(true);
+        let query = if prefix.is_empty() {
+            query.key_condition_expression("pk = :pk")
+        } else {
+            query
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+        };
+        send_all(query).await
     }
 
     /// A page of a partition of the core table in the order of its sort keys, strongly consistent.
@@ -169,7 +160,7 @@ impl Store {
         self.query_table(&self.tables.core, pk)
     }
 
-    fn query_table(&self, table: &str, pk: &str) -> QueryFluentBuilder {
+    pub(crate) fn query_table(&self, table: &str, pk: &str) -> QueryFluentBuilder {
         self.client
             .query()
             .table_name(table)
@@ -289,7 +280,19 @@ impl<'a> Span<'a> {
     }
 }
 
-async fn send(query: QueryFluentBuilder) -> Result<(Vec<Item>, Option<Item>), Error> {
+/// Everything that a query finds, by as many calls as it takes.
+pub(crate) async fn send_all(query: QueryFluentBuilder) -> Result<Vec<Item>, Error> {
+    let (mut items, mut from) = send(query.clone()).await?;
+    while from.is_some() {
+        let (more, last) = send(query.clone().set_exclusive_start_key(from)).await?;
+        items.extend(more);
+        from = last;
+    }
+    Ok(items)
+}
+
+/// What one call of a query finds, and where it goes on.
+pub(crate) async fn send(query: QueryFluentBuilder) -> Result<(Vec<Item>, Option<Item>), Error> {
     let call = Call::begin();
     let output = query.send().await.map_err(|error| Error::from_sdk("Query", &error))?;
     call.end_read(output.consumed_capacity());

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, ReturnConsumedCapacity, WriteRequest};
 use domain::id::TenantId;
@@ -34,12 +33,6 @@ const BATCH_ITEMS_MAX: usize = 25;
 
 /// How often what a `BatchWriteItem` left over is sent again.
 const BATCH_ROUNDS_MAX: u32 = 6;
-
-/// A put that is only done where nothing has the key.
-enum Put {
-    Done,
-    Taken,
-}
 
 impl Store {
     /// Appends messages to the chain of a tenant, each once; says for each, in their order, what became of
@@ -135,8 +128,8 @@ impl Store {
         };
         let (commit, records) = (&appended.commit, &appended.records);
         match self.put_segment(tenant, commit, &appended.body).await {
-            Ok(Put::Done) => {}
-            Ok(Put::Taken) => return Ok(None),
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
             Err(error @ Error::Defect(_)) => return Err(error),
             // Perhaps it was done: the end of the chain says so.
             Err(error) => {
@@ -154,23 +147,23 @@ impl Store {
         Ok(Some(commit.head()))
     }
 
-    /// The body, then the commit.
+    /// The body, then the commit; whether it was this call that committed.
     async fn put_segment(
         &self,
         tenant: &TenantId,
         commit: &Commit,
         body: &Body,
-    ) -> Result<Put, Error> {
+    ) -> Result<bool, Error> {
         let mut item = key::audit_body(tenant, &body.hash).into_item();
         item.insert("bytes".to_owned(), AttributeValue::B(Blob::new(body.bytes.clone())));
         // Whatever has its name already has its bytes.
-        self.ledger_put(item).await?;
+        self.put_new(&self.tables.audit, item).await?;
         let mut item = to_item(key::audit_commit(tenant, commit.number), commit)?;
         if commit.number == 1 {
             let place = key::by_time(commit.recorded_at, tenant.as_str());
             index(&mut item, CHAINS, key::audit_chain(tenant), place);
         }
-        self.ledger_put(item).await
+        self.put_new(&self.tables.audit, item).await
     }
 
     /// The index of a segment, then the mark that it is complete.
@@ -185,7 +178,8 @@ impl Store {
             .map(|(event_id, entry)| to_item(key::audit_event(tenant, event_id), &entry))
             .collect::<Result<Vec<Item>, Error>>()?;
         try_join_all(items.chunks(BATCH_ITEMS_MAX).map(|items| self.put_batch(items))).await?;
-        self.ledger_put(key::audit_indexed(tenant, number).into_item()).await.map(|_| ())
+        let mark = key::audit_indexed(tenant, number).into_item();
+        self.put_new(&self.tables.audit, mark).await.map(drop)
     }
 
     /// Puts items that say the same whoever puts them.
@@ -219,38 +213,6 @@ impl Store {
         Err(Error::Busy("BatchWriteItem left items unwritten".to_owned()))
     }
 
-    /// Puts an item where there is none.
-    async fn ledger_put(&self, item: Item) -> Result<Put, Error> {
-        let call = Call::begin();
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.tables.audit)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match put {
-            Ok(output) => {
-                call.end_write(output.consumed_capacity());
-                Ok(Put::Done)
-            }
-            Err(error) => {
-                call.end_write([]);
-                if error.code() == Some("ConditionalCheckFailedException") {
-                    return Ok(Put::Taken);
-                }
-                Err(Error::from_sdk("PutItem", &error))
-            }
-        }
-    }
-
-    /// Puts an item where there is none; says whether it was this call that did.
-    pub(super) async fn ledger_put_new(&self, item: Item) -> Result<bool, Error> {
-        self.ledger_put(item).await.map(|put| matches!(put, Put::Done))
-    }
-
     /// Where events stand, by their ids; those that are not in the ledger are left out. Strongly
     /// consistent: 1 RCU each, 0.5 for one that is not there.
     pub async fn ledger_index(
@@ -274,8 +236,8 @@ impl Store {
 
     /// The number of the last segment whose index is complete.
     async fn ledger_last_indexed(&self, tenant: &TenantId) -> Result<Option<u64>, Error> {
-        let found = self.ledger_last_of(&key::audit_chain(tenant), key::INDEXED_PREFIX).await?;
-        let number = found.as_ref().and_then(|item| text(item, "sk"));
+        let found = self.ledger_newest(&key::audit_chain(tenant), key::INDEXED_PREFIX, 1).await?;
+        let number = found.first().and_then(|item| text(item, "sk"));
         let number = number.and_then(|sk| sk.strip_prefix(key::INDEXED_PREFIX));
         Ok(number.and_then(|number| number.parse().ok()))
     }

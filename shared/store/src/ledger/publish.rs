@@ -1,7 +1,7 @@
 //! What is made of a chain for others: tiles of its tree, and checkpoints.
 
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::id::TenantId;
 use domain::ledger::checkpoint::Checkpoint;
 use domain::ledger::commit::Head;
@@ -14,7 +14,7 @@ use crate::Store;
 use crate::error::{Error, Guard};
 use crate::item::{Item, from_item, text, to_item};
 use crate::key;
-use crate::meter::Call;
+use crate::read::send;
 
 /// What was promised of a chain: reserved before it is signed, so that no two publishers sign what
 /// contradicts.
@@ -48,7 +48,7 @@ impl Store {
         };
         let mut item = key::audit_tile_key(tenant, level, tile.index(), tile.width()).into_item();
         item.insert("bytes".to_owned(), AttributeValue::B(Blob::new(bytes)));
-        self.ledger_put_new(item).await.map(|_| ())
+        self.put_new(&self.tables.audit, item).await.map(drop)
     }
 
     /// The hashes of a tile, from any stored one that is as wide or wider. 2 RCU.
@@ -58,28 +58,17 @@ impl Store {
         tile: &Tile,
     ) -> Result<Option<Vec<u8>>, Error> {
         let Kind::Hashes { level } = tile.kind() else { return Ok(None) };
-        let call = Call::begin();
-        let output = self
-            .client
-            .query()
-            .table_name(&self.tables.audit)
+        let query = self
+            .query_table(&self.tables.audit, &key::audit_tile(tenant, level, tile.index()))
             .key_condition_expression("pk = :pk AND sk >= :width")
-            .expression_attribute_values(
-                ":pk",
-                AttributeValue::S(key::audit_tile(tenant, level, tile.index())),
-            )
             .expression_attribute_values(
                 ":width",
                 AttributeValue::S(key::audit_tile_width(tile.width())),
             )
             .limit(1)
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| Error::from_sdk("Query", &error))?;
-        call.end_read(output.consumed_capacity());
-        let Some(mut item) = output.items.unwrap_or_default().pop() else { return Ok(None) };
+            .consistent_read(true);
+        let (mut items, _) = send(query).await?;
+        let Some(mut item) = items.pop() else { return Ok(None) };
         let Some(AttributeValue::B(bytes)) = item.remove("bytes") else { return Ok(None) };
         let mut bytes = bytes.into_inner();
         bytes.truncate(usize::from(tile.width()) * HASH_BYTES);
@@ -115,7 +104,7 @@ impl Store {
         promise: &Promise,
     ) -> Result<(), Error> {
         let key = || key::audit_promise(tenant, promise.after);
-        if self.ledger_put_new(to_item(key(), promise)?).await? {
+        if self.put_new(&self.tables.audit, to_item(key(), promise)?).await? {
             return Ok(());
         }
         let there = self.get_from(&self.tables.audit, key()).await?;
@@ -126,24 +115,9 @@ impl Store {
 
     /// The last promise and the one before it, newest first. Only the last can be unsigned. 1 RCU.
     pub async fn ledger_promises(&self, tenant: &TenantId) -> Result<Vec<Promise>, Error> {
-        let (pk, prefix) = (key::audit_checkpoints(tenant), key::PROMISE_PREFIX.to_owned());
-        let call = Call::begin();
-        let output = self
-            .client
-            .query()
-            .table_name(&self.tables.audit)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", AttributeValue::S(pk))
-            .expression_attribute_values(":prefix", AttributeValue::S(prefix))
-            .scan_index_forward(false)
-            .limit(2)
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| Error::from_sdk("Query", &error))?;
-        call.end_read(output.consumed_capacity());
-        output.items.unwrap_or_default().into_iter().map(from_item).collect()
+        let pk = key::audit_checkpoints(tenant);
+        let items = self.ledger_newest(&pk, key::PROMISE_PREFIX, 2).await?;
+        items.into_iter().map(from_item).collect()
     }
 
     /// Stores a checkpoint as it was signed, where none of its size is. Conflict ([`Guard::Version`]): one
@@ -156,7 +130,7 @@ impl Store {
     ) -> Result<(), Error> {
         let mut item = key::audit_signed(tenant, size).into_item();
         item.insert("note".to_owned(), AttributeValue::S(note.to_owned()));
-        if self.ledger_put_new(item).await? {
+        if self.put_new(&self.tables.audit, item).await? {
             return Ok(());
         }
         let there = self.ledger_signed_of(tenant, size).await?;
@@ -165,9 +139,9 @@ impl Store {
 
     /// The latest signed checkpoint, as the text of its note.
     pub async fn ledger_signed(&self, tenant: &TenantId) -> Result<Option<String>, Error> {
-        let found =
-            self.ledger_last_of(&key::audit_checkpoints(tenant), key::SIGNED_PREFIX).await?;
-        Ok(found.as_ref().and_then(note_of))
+        let pk = key::audit_checkpoints(tenant);
+        let found = self.ledger_newest(&pk, key::SIGNED_PREFIX, 1).await?;
+        Ok(found.first().and_then(note_of))
     }
 
     /// The signed checkpoint of a size, as the text of its note.

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::item::{Item, from_item, text};
 use crate::key::{self, CHAINS, Key};
 use crate::meter::Call;
+use crate::read::{send, send_all};
 
 /// Segments of one read: as many bodies as fit into one answer of DynamoDB, at their usual size.
 pub(super) const SEGMENTS_READ_MAX: u64 = 64;
@@ -41,8 +42,9 @@ pub struct Chains {
 impl Store {
     /// The last commit of a chain; `None` while it has none. Strongly consistent: 1 RCU.
     pub async fn ledger_last(&self, tenant: &TenantId) -> Result<Option<Commit>, Error> {
-        let found = self.ledger_last_of(&key::audit_chain(tenant), key::COMMIT_PREFIX).await?;
-        found.map(from_item).transpose()
+        let pk = key::audit_chain(tenant);
+        let mut found = self.ledger_newest(&pk, key::COMMIT_PREFIX, 1).await?;
+        found.pop().map(from_item).transpose()
     }
 
     /// One commit. Strongly consistent: 1 RCU.
@@ -90,33 +92,13 @@ impl Store {
         through: u64,
     ) -> Result<Vec<Commit>, Error> {
         let place = |number| AttributeValue::S(key::numbered(key::COMMIT_PREFIX, number));
-        let mut commits = Vec::new();
-        let mut position = None;
-        loop {
-            let call = Call::begin();
-            let output = self
-                .client
-                .query()
-                .table_name(&self.tables.audit)
-                .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :through")
-                .expression_attribute_values(":pk", AttributeValue::S(key::audit_chain(tenant)))
-                .expression_attribute_values(":from", place(from))
-                .expression_attribute_values(":through", place(through))
-                .set_exclusive_start_key(position)
-                .consistent_read(true)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| Error::from_sdk("Query", &error))?;
-            call.end_read(output.consumed_capacity());
-            for item in output.items.unwrap_or_default() {
-                commits.push(from_item(item)?);
-            }
-            position = output.last_evaluated_key.filter(|key| !key.is_empty());
-            if position.is_none() {
-                return Ok(commits);
-            }
-        }
+        let query = self
+            .query_table(&self.tables.audit, &key::audit_chain(tenant))
+            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :through")
+            .expression_attribute_values(":from", place(from))
+            .expression_attribute_values(":through", place(through))
+            .consistent_read(true);
+        send_all(query).await?.into_iter().map(from_item).collect()
     }
 
     /// Bodies by their names; what is not there is left out.
@@ -261,29 +243,21 @@ impl Store {
         Ok(Chains { tenants: tenants.collect::<Result<_, _>>()?, next })
     }
 
-    /// The last item of a partition of the audit table whose sort key begins so.
-    pub(super) async fn ledger_last_of(
+    /// The last items of a partition of the audit table whose sort keys begin so, last first.
+    pub(super) async fn ledger_newest(
         &self,
         pk: &str,
         prefix: &str,
-    ) -> Result<Option<Item>, Error> {
-        let call = Call::begin();
-        let output = self
-            .client
-            .query()
-            .table_name(&self.tables.audit)
+        limit: i32,
+    ) -> Result<Vec<Item>, Error> {
+        let query = self
+            .query_table(&self.tables.audit, pk)
             .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
             .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
             .scan_index_forward(false)
-            .limit(1)
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| Error::from_sdk("Query", &error))?;
-        call.end_read(output.consumed_capacity());
-        Ok(output.items.unwrap_or_default().pop())
+            .limit(limit)
+            .consistent_read(true);
+        Ok(send(query).await?.0)
     }
 }
 

@@ -1,7 +1,6 @@
 //! How far chains are verified, and which there are: in the core table, because it changes, and because it
 //! must outlive what might be done to the ledger's own.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use domain::id::TenantId;
 use domain::ledger::checkpoint::Checkpoint;
@@ -12,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::error::{Error, Guard};
-use crate::item::{from_item, text, to_item};
+use crate::item::{Item, from_item, text, to_item};
 use crate::key;
 use crate::meter::Call;
+use crate::put::put_if;
 
 /// How far a run of the verifier has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,62 +62,25 @@ impl Store {
         state: &VerifierRun,
     ) -> Result<(), Error> {
         let before = AttributeValue::N(state.version.saturating_sub(1).to_string());
-        let call = Call::begin();
         let put = self
             .client
             .put_item()
             .table_name(&self.tables.core)
             .set_item(Some(to_item(key::audit_verified(tenant, run), state)?))
             .condition_expression("attribute_not_exists(pk) OR version = :before")
-            .expression_attribute_values(":before", before)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match put {
-            Ok(output) => {
-                call.end_write(output.consumed_capacity());
-                Ok(())
-            }
-            Err(error) => {
-                call.end_write([]);
-                if error.code() == Some("ConditionalCheckFailedException") {
-                    return Err(Error::Conflict(Guard::Version));
-                }
-                Err(Error::from_sdk("PutItem", &error))
-            }
-        }
+            .expression_attribute_values(":before", before);
+        if put_if(put).await? { Ok(()) } else { Err(Error::Conflict(Guard::Version)) }
     }
 
     /// Every chain that was ever entered in the roster, in order. Strongly consistent: 1 RCU for about 60.
     pub async fn ledger_roster(&self) -> Result<Vec<TenantId>, Error> {
-        let mut tenants = Vec::new();
-        let mut position = None;
-        loop {
-            let call = Call::begin();
-            let output = self
-                .client
-                .query()
-                .table_name(&self.tables.core)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", AttributeValue::S(key::audit_roster()))
-                .set_exclusive_start_key(position)
-                .consistent_read(true)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| Error::from_sdk("Query", &error))?;
-            call.end_read(output.consumed_capacity());
-            for item in output.items.unwrap_or_default() {
-                let tenant = text(&item, "sk").and_then(|sk| sk.strip_prefix(key::ROSTER_PREFIX));
-                let tenant = tenant.and_then(|tenant| TenantId::parse(tenant).ok());
-                let none = || Error::Defect("the roster of chains names no tenant".to_owned());
-                tenants.push(tenant.ok_or_else(none)?);
-            }
-            position = output.last_evaluated_key.filter(|key| !key.is_empty());
-            if position.is_none() {
-                return Ok(tenants);
-            }
-        }
+        let entries = self.partition(&key::audit_roster(), "").await?;
+        let tenant = |item: &Item| {
+            let tenant = text(item, "sk").and_then(|sk| sk.strip_prefix(key::ROSTER_PREFIX));
+            let tenant = tenant.and_then(|tenant| TenantId::parse(tenant).ok());
+            tenant.ok_or_else(|| Error::Defect("the roster of chains names no tenant".to_owned()))
+        };
+        entries.iter().map(tenant).collect()
     }
 
     /// Enters a chain in the roster: from then on it cannot go without being missed. 1 WCU.
