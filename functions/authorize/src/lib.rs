@@ -5,12 +5,12 @@ mod wire;
 
 use api::{Answer, App, Caller, Fields, Problem, Routes, ask, boolean, text};
 use axum::extract::State;
-use domain::decision::{Decision, Denial, decide};
+use domain::decision::{Question, Subject, decide};
 use domain::id::{EntityId, PrincipalId};
 use domain::permission::Action;
 use domain::principal::{Principal, PrincipalType};
 use serde_json::json;
-use store::Inputs;
+use store::Wanted;
 
 pub use wire::{AuthorizeAnswer, AuthorizeRequest, Explanation};
 
@@ -35,24 +35,27 @@ async fn authorize(
     let principal = Principal { kind: kind?.unwrap_or_else(PrincipalType::user), id: user_id? };
     let (action, resource) = (action?, resource?);
 
-    let inputs = app.store.inputs_read(&caller.tenant_id, &principal, &resource).await?;
-    let inputs = inputs.ok_or_else(|| unknown_resource(&resource))?;
-    let decision = decision(&inputs, &action, app.clock.now());
+    let (principals, resources) = ([principal], [resource]);
+    let wanted =
+        Wanted { tenant: &caller.tenant_id, principals: &principals, resources: &resources };
+    let inputs = app.store.inputs_read(wanted).await?;
+    let ([principal], [resource]) = (&principals, &resources);
+    let located = inputs.resource(resource.as_str()).ok_or_else(|| unknown_resource(resource))?;
+    let grants = inputs.grants(principal).ok_or_else(|| Problem::defect("grants not read"))?;
+    let question = Question {
+        subject: Subject { kind: principal.kind.as_str(), id: principal.id.as_str(), sent: None },
+        action: &action,
+        action_properties: None,
+        target: located.target(),
+        context: None,
+        now: app.clock.now(),
+    };
+    let decision = decide(grants, &question);
     Ok(Answer::ok(&if explain?.unwrap_or(false) {
-        json!({"authorized": decision.is_allowed(), "decision": Explanation::of(&decision, &inputs)})
+        json!({"authorized": decision.is_allowed(), "decision": Explanation::of(&decision, located)})
     } else {
         json!({"authorized": decision.is_allowed()})
     }))
-}
-
-/// Decides, and tells a principal of whom nothing is stored from one who holds nothing.
-fn decision<'a>(inputs: &'a Inputs, action: &Action, now: domain::time::Timestamp) -> Decision<'a> {
-    match decide(inputs.held(), inputs.target(), action, now) {
-        Decision::Deny { reason: Denial::NoAssignment, nearest } if !inputs.is_known => {
-            Decision::Deny { reason: Denial::UnknownPrincipal, nearest }
-        }
-        decided => decided,
-    }
 }
 
 fn unknown_resource(resource: &EntityId) -> Problem {

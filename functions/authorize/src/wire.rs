@@ -1,12 +1,13 @@
 //! What is sent and received.
 
-use domain::decision::{Decision, Denial, Held};
+use domain::decision::{Decision, Denial};
+use domain::grants::Grant;
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId};
 use domain::principal::PrincipalType;
 use domain::text::RoleName;
 use domain::time::Timestamp;
 use serde::Serialize;
-use store::Inputs;
+use store::Located;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -106,7 +107,7 @@ pub struct Deciding {
 
 impl Explanation {
     /// The explanation of a decision.
-    pub fn of(decision: &Decision<'_>, inputs: &Inputs) -> Self {
+    pub fn of(decision: &Decision<'_>, located: &Located) -> Self {
         match decision {
             Decision::Allow { by, permission, steps } => Self {
                 outcome: "allow",
@@ -114,13 +115,13 @@ impl Explanation {
                 detail: None,
                 assignment: Some(Deciding::of(by)),
                 permission: Some((*permission).to_owned()),
-                path: Some(steps.map_or_else(Vec::new, |steps| path_up(inputs, steps))),
+                path: Some(steps.map_or_else(Vec::new, |steps| path_up(located, steps))),
             },
             Decision::Deny { reason, nearest } => Self {
                 outcome: "deny",
                 reason: Some(reason.code()),
                 detail: Some(reason.sentence()),
-                assignment: nearest.as_ref().map(Deciding::of),
+                assignment: nearest.map(Deciding::of),
                 permission: None,
                 path: None,
             },
@@ -129,15 +130,15 @@ impl Explanation {
 }
 
 impl Deciding {
-    fn of(held: &Held<'_>) -> Self {
-        let assignment = held.assignment.clone();
+    fn of(grant: &Grant) -> Self {
+        let assignment = grant.assignment.clone();
         Self {
             assignment_id: assignment.id,
             principal_id: assignment.principal.id,
             principal_type: assignment.principal.kind,
-            groups: held.groups.to_vec(),
+            groups: grant.groups.to_vec(),
             role_id: assignment.role_id,
-            role_name: held.role.name.clone(),
+            role_name: grant.role.name.clone(),
             entity_id: assignment.entity_id,
             effective_at: assignment.effective_at,
             expires_at: assignment.expires_at,
@@ -163,7 +164,7 @@ fn one_of<const N: usize>(words: [&str; N], description: &str) -> Object {
 }
 
 /// The target and so many of its ancestors.
-fn path_up(inputs: &Inputs, steps: usize) -> Vec<EntityId> {
-    let target = inputs.target();
-    std::iter::once(target.id).chain(target.ancestors).take(steps + 1).cloned().collect()
+fn path_up(located: &Located, steps: usize) -> Vec<EntityId> {
+    let ancestors = located.lineage.ancestors();
+    std::iter::once(&located.entity.id).chain(ancestors).take(steps + 1).cloned().collect()
 }

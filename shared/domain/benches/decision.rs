@@ -9,11 +9,13 @@
 )]
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use domain::assignment::Assignment;
-use domain::decision::{Decision, Held, Target, decide};
+use domain::decision::{Decision, Question, Subject, Target, decide};
 use domain::entity_type::TypeName;
+use domain::grants::{Grant, Grants};
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId, TenantId};
 use domain::permission::{Action, Permissions};
 use domain::principal::{Principal, PrincipalType};
@@ -76,14 +78,19 @@ fn world(at: Timestamp) -> (Vec<Role>, Vec<Assignment>, Vec<EntityId>) {
 fn decisions(criterion: &mut Criterion) {
     let now = Timestamp::from_microseconds(1_000_000).unwrap();
     let (roles, assignments, line) = world(now);
-    let held: Vec<Held<'_>> = assignments
-        .iter()
-        .zip(&roles)
-        .map(|(assignment, role)| Held { assignment, role, groups: &[] })
-        .collect();
-    let kind = TypeName::parse("offering").unwrap();
+    let grants = assignments.into_iter().zip(roles).map(|(assignment, role)| Grant {
+        assignment,
+        role: Arc::new(role),
+        groups: Arc::from([]),
+    });
+    let grants = Grants::new(grants.collect(), true, None);
     let (target, ancestors) = line.split_first().unwrap();
-    let target = Target { id: target, kind: &kind, ancestors };
+    let target =
+        Target { kind: "offering", id: target.as_str(), ancestors, stored: None, sent: None };
+    fn ask<'a>(action: &'a Action, target: Target<'a>, now: Timestamp) -> Question<'a> {
+        let subject = Subject { kind: "user", id: "alice", sent: None };
+        Question { subject, action, action_properties: None, target, context: None, now }
+    }
 
     let mut group = criterion.benchmark_group("decision, 10 deep, 100 roles");
     for (name, action) in [
@@ -94,20 +101,17 @@ fn decisions(criterion: &mut Criterion) {
         let action = Action::parse(action).unwrap();
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                decide(black_box(held.iter().copied()), black_box(target), black_box(&action), now)
-                    .is_allowed()
+                decide(black_box(&grants), black_box(&ask(&action, target, now))).is_allowed()
             });
         });
     }
     let action = Action::parse("doc:act-099").unwrap();
     group.bench_function("allowed by the last, explained", |bencher| {
-        bencher.iter(|| {
-            match decide(black_box(held.iter().copied()), target, black_box(&action), now) {
-                Decision::Allow { by, permission, steps } => {
-                    black_box((by.assignment.id.as_str(), permission, steps)).2.is_some()
-                }
-                Decision::Deny { .. } => false,
+        bencher.iter(|| match decide(black_box(&grants), black_box(&ask(&action, target, now))) {
+            Decision::Allow { by, permission, steps } => {
+                black_box((by.assignment.id.as_str(), permission, steps)).2.is_some()
             }
+            Decision::Deny { .. } => false,
         });
     });
     group.finish();

@@ -68,7 +68,7 @@ impl Assignment {
         at: Timestamp,
     ) -> Result<Change<Self>, AssignRefusal> {
         let AssignmentDraft { id, principal, effective_at, expires_at } = draft;
-        if let Some(entity) = entity.filter(|entity| !role.governs(&entity.kind)) {
+        if let Some(entity) = entity.filter(|entity| !role.governs(entity.kind.as_str())) {
             return Err(AssignRefusal::Scope(Refusal::new(format!(
                 "role `{}` cannot be assigned to entity type `{}`",
                 role.name, entity.kind

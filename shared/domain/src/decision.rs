@@ -12,33 +12,56 @@
 //!
 //! Nothing denies but the absence of such an assignment; status plays no part.
 
-use crate::assignment::{Assignment, Standing};
-use crate::entity_type::TypeName;
-use crate::id::{EntityId, PrincipalId};
+use serde_json::{Map, Value};
+
+use crate::assignment::Standing;
+use crate::document::Document;
+use crate::grants::{Grant, Grants};
+use crate::id::EntityId;
 use crate::permission::Action;
-use crate::role::Role;
 use crate::time::Timestamp;
 
-/// An assignment that speaks for the principal, with its role and the way it was reached.
+/// What is asked, with everything that came along: may this subject do this to that, now?
 #[derive(Clone, Copy, Debug)]
-pub struct Held<'a> {
-    /// The assignment.
-    pub assignment: &'a Assignment,
-    /// Its role.
-    pub role: &'a Role,
-    /// The groups it was reached through, the principal's own first; empty when held directly.
-    pub groups: &'a [PrincipalId],
+pub struct Question<'a> {
+    /// Who wants to act.
+    pub subject: Subject<'a>,
+    /// What it wants to do.
+    pub action: &'a Action,
+    /// The properties of the action that came with the question.
+    pub action_properties: Option<&'a Map<String, Value>>,
+    /// On what.
+    pub target: Target<'a>,
+    /// What else came with the question.
+    pub context: Option<&'a Map<String, Value>>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Who wants to act.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Its type.
+    pub kind: &'a str,
+    /// Its id.
+    pub id: &'a str,
+    /// Properties that came with the question. They fill in what is not stored, and override nothing.
+    pub sent: Option<&'a Map<String, Value>>,
 }
 
 /// What is to be acted on.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    /// The entity.
-    pub id: &'a EntityId,
     /// Its type.
-    pub kind: &'a TypeName,
+    pub kind: &'a str,
+    /// Its id.
+    pub id: &'a str,
     /// Its ancestors, nearest first.
     pub ancestors: &'a [EntityId],
+    /// The stored attributes; `None` for what is not stored at all.
+    pub stored: Option<&'a Document>,
+    /// Properties that came with the question. They fill in what is not stored, and override nothing.
+    pub sent: Option<&'a Map<String, Value>>,
 }
 
 /// Why an action is denied.
@@ -115,8 +138,8 @@ impl Denial {
 pub enum Decision<'a> {
     /// Yes.
     Allow {
-        /// The assignment that allows.
-        by: Held<'a>,
+        /// The grant that allows.
+        by: &'a Grant,
         /// The permission, as the role spells it.
         permission: &'a str,
         /// How many steps up from the target the assignment stands; `None` when it is global.
@@ -126,8 +149,8 @@ pub enum Decision<'a> {
     Deny {
         /// Why.
         reason: Denial,
-        /// The assignment that came furthest, where there is one.
-        nearest: Option<Held<'a>>,
+        /// The grant that came furthest, where there is one.
+        nearest: Option<&'a Grant>,
     },
 }
 
@@ -138,51 +161,59 @@ impl Decision<'_> {
     }
 }
 
-/// Decides. The first assignment that allows is taken, in the order given.
-pub fn decide<'a>(
-    held: impl IntoIterator<Item = Held<'a>>,
-    target: Target<'a>,
-    action: &Action,
-    now: Timestamp,
-) -> Decision<'a> {
-    let mut denial = Denial::NoAssignment;
-    let mut nearest = None;
-    for candidate in held {
-        match judge(candidate, target, action, now) {
-            Ok((permission, steps)) => return Decision::Allow { by: candidate, permission, steps },
-            Err(reason) if reason > denial => (denial, nearest) = (reason, Some(candidate)),
+/// Decides. Of several grants that allow, the one nearest to the target is taken, a global one last.
+///
+/// Looks at the grants on the target's line only, so it takes no longer for a principal that holds
+/// thousands elsewhere.
+pub fn decide<'a>(grants: &'a Grants, question: &Question<'_>) -> Decision<'a> {
+    let Question { target, action, .. } = question;
+    let line = std::iter::once(target.id).chain(target.ancestors.iter().map(EntityId::as_str));
+    let on_the_line = line
+        .enumerate()
+        .flat_map(|(steps, entity)| grants.on(entity).map(move |grant| (grant, Some(steps))));
+    let mut denial = None;
+    for (grant, steps) in on_the_line.chain(grants.everywhere().map(|grant| (grant, None))) {
+        match judge(grant, question) {
+            Ok(permission) => return Decision::Allow { by: grant, permission, steps },
+            Err(reason) if denial.is_none_or(|(furthest, _)| reason > furthest) => {
+                denial = Some((reason, grant));
+            }
             Err(_) => {}
         }
     }
-    Decision::Deny { reason: denial, nearest }
+    match denial {
+        Some((reason, grant)) if reason > Denial::OutsideHierarchy => {
+            Decision::Deny { reason, nearest: Some(grant) }
+        }
+        _ => denied_on_the_line(grants, action),
+    }
 }
 
-/// One assignment: the permission and the steps up to it, or what it lacks.
-fn judge<'a>(
-    Held { assignment, role, .. }: Held<'a>,
-    target: Target<'_>,
-    action: &Action,
-    now: Timestamp,
-) -> Result<(&'a str, Option<usize>), Denial> {
-    let permission = role.permissions.granting(action).ok_or(Denial::ActionNotGranted)?;
-    let steps = match &assignment.entity_id {
-        None => None,
-        Some(on) => Some(steps_up(target, on).ok_or(Denial::OutsideHierarchy)?),
+/// Why, when nothing on the target's line grants the action: what stands elsewhere says it.
+fn denied_on_the_line<'a>(grants: &'a Grants, action: &Action) -> Decision<'a> {
+    if let Some(nearest) = grants.granting(action) {
+        return Decision::Deny { reason: Denial::OutsideHierarchy, nearest: Some(nearest) };
+    }
+    let reason = match (grants.first(), grants.is_known()) {
+        (Some(_), _) => Denial::ActionNotGranted,
+        (None, true) => Denial::NoAssignment,
+        (None, false) => Denial::UnknownPrincipal,
     };
-    if !role.governs(target.kind) {
+    Decision::Deny { reason, nearest: grants.first() }
+}
+
+/// One grant on the target's line: the permission, or what it lacks.
+fn judge<'a>(
+    Grant { assignment, role, .. }: &'a Grant,
+    question: &Question<'_>,
+) -> Result<&'a str, Denial> {
+    let permission = role.permissions.granting(question.action).ok_or(Denial::ActionNotGranted)?;
+    if !role.governs(question.target.kind) {
         return Err(Denial::OutOfScopeType);
     }
-    match assignment.standing(now) {
-        Standing::Effective => Ok((permission, steps)),
+    match assignment.standing(question.now) {
+        Standing::Effective => Ok(permission),
         Standing::NotYetEffective => Err(Denial::NotYetEffective),
         Standing::Expired => Err(Denial::Expired),
     }
-}
-
-/// How far above the target an entity stands: 0 for the target itself.
-fn steps_up(target: Target<'_>, entity: &EntityId) -> Option<usize> {
-    if target.id == entity {
-        return Some(0);
-    }
-    target.ancestors.iter().position(|ancestor| ancestor == entity).map(|index| index + 1)
 }

@@ -17,6 +17,7 @@ pub mod document;
 pub mod entity;
 pub mod entity_type;
 pub mod event;
+pub mod grants;
 pub mod id;
 pub mod ledger;
 pub mod lineage;

@@ -158,8 +158,8 @@ impl Role {
     }
 
     /// Whether the role governs entities of a type.
-    pub fn governs(&self, kind: &TypeName) -> bool {
-        self.scope_types.is_empty() || self.scope_types.contains(kind)
+    pub fn governs(&self, kind: &str) -> bool {
+        self.scope_types.is_empty() || self.scope_types.iter().any(|scope| scope.as_str() == kind)
     }
 
     fn described(&self) -> Value {

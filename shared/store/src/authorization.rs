@@ -14,7 +14,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::assignment::Assignment;
-use domain::decision::{Held, Target};
+use domain::decision::Target;
+use domain::document::Document;
+use domain::entity::Entity;
+use domain::grants::{Grant, Grants};
 use domain::id::{EntityId, PrincipalId, RoleId, TenantId};
 use domain::lineage::Lineage;
 use domain::membership::{Climb, Reached};
@@ -24,52 +27,63 @@ use futures::future::try_join_all;
 
 use crate::Store;
 use crate::assignments::assignment;
-use crate::entities::Placed;
 use crate::error::Error;
 use crate::item::{Item, text};
-use crate::key::{self, ASSIGNMENT_PREFIX, Key, MEMBER_OF_PREFIX, ROLE_PREFIX};
-use crate::lineage::{Walk, node};
+use crate::key::{self, ASSIGNMENT_PREFIX, Key, MEMBER_OF_PREFIX, PROFILE};
 use crate::memberships::membership;
+use crate::principals::profile;
 use crate::roles::role;
 
-/// An assignment that speaks for the principal, with its role.
-#[derive(Clone, Debug)]
-pub struct HeldAssignment {
-    /// The assignment.
-    pub assignment: Assignment,
-    /// Its role.
-    pub role: Arc<Role>,
-    /// The groups it was reached through, the principal's own first.
-    pub groups: Arc<[PrincipalId]>,
+/// What is asked of the store before it can be decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Whose.
+    pub tenant: &'a TenantId,
+    /// Who is to act.
+    pub principals: &'a [Principal],
+    /// On what.
+    pub resources: &'a [EntityId],
 }
 
-/// The inputs of a decision.
-#[derive(Clone, Debug)]
+/// The inputs of decisions: each principal's grants and each resource with its line.
+#[derive(Clone, Debug, Default)]
 pub struct Inputs {
-    /// The target.
-    pub target: Placed,
-    /// Its verified ancestors.
+    grants: HashMap<Principal, Arc<Grants>>,
+    resources: HashMap<EntityId, Arc<Located>>,
+}
+
+/// An entity with its verified ancestors.
+#[derive(Clone, Debug)]
+pub struct Located {
+    /// The entity.
+    pub entity: Entity,
+    /// Its ancestors.
     pub lineage: Lineage,
-    /// What speaks for the principal.
-    pub held: Vec<HeldAssignment>,
-    /// Whether anything at all is stored of the principal.
-    pub is_known: bool,
+}
+
+impl Located {
+    /// The entity as the decision takes it.
+    pub fn target(&self) -> Target<'_> {
+        let Entity { id, kind, attributes, .. } = &self.entity;
+        Target {
+            kind: kind.as_str(),
+            id: id.as_str(),
+            ancestors: self.lineage.ancestors(),
+            stored: Some(attributes),
+            sent: None,
+        }
+    }
 }
 
 impl Inputs {
-    /// The assignments as the decision takes them.
-    pub fn held(&self) -> impl Iterator<Item = Held<'_>> {
-        self.held.iter().map(|held| Held {
-            assignment: &held.assignment,
-            role: &held.role,
-            groups: &held.groups,
-        })
+    /// What speaks for a principal that was asked for.
+    pub fn grants(&self, principal: &Principal) -> Option<&Arc<Grants>> {
+        self.grants.get(principal)
     }
 
-    /// The target as the decision takes it.
-    pub fn target(&self) -> Target<'_> {
-        let entity = &self.target.entity;
-        Target { id: &entity.id, kind: &entity.kind, ancestors: self.lineage.ancestors() }
+    /// A resource that was asked for; `None` when there is no such entity.
+    pub fn resource(&self, id: &str) -> Option<&Arc<Located>> {
+        self.resources.get(id)
     }
 }
 
@@ -81,55 +95,62 @@ struct Gathered {
     climb: Climb,
     /// Groups whose partitions are to be read next.
     frontier: Vec<Reached>,
+    is_known: bool,
+    properties: Option<Document>,
 }
 
 impl Store {
-    /// The inputs of a decision; `None` when there is no such entity.
+    /// The inputs of decisions, for all principals and resources side by side.
     ///
-    /// 3 RCU, 1 more for each role, ancestor and group; 2 round trips, 1 more for each level of groups.
-    pub async fn inputs_read(
+    /// For one of each 3 RCU, 1 more for each role, ancestor and group; 2 round trips, 1 more for each
+    /// level of groups.
+    pub async fn inputs_read(&self, wanted: Wanted<'_>) -> Result<Inputs, Error> {
+        let Wanted { tenant, principals, resources } = wanted;
+        let grants = principals.iter().map(|principal| self.grants_read(tenant, principal));
+        let located = resources.iter().map(|id| self.located_read(tenant, id));
+        let (grants, located) = tokio::try_join!(try_join_all(grants), try_join_all(located))?;
+        let grants = principals.iter().cloned().zip(grants.into_iter().map(Arc::new)).collect();
+        let located = resources.iter().cloned().zip(located);
+        let resources =
+            located.filter_map(|(id, located)| Some((id, Arc::new(located?)))).collect();
+        Ok(Inputs { grants, resources })
+    }
+
+    /// An entity with its ancestors; `None` when there is none.
+    async fn located_read(
         &self,
         tenant: &TenantId,
-        principal: &Principal,
-        resource: &EntityId,
-    ) -> Result<Option<Inputs>, Error> {
+        id: &EntityId,
+    ) -> Result<Option<Located>, Error> {
+        let Some(placed) = self.entity_read(tenant, id).await? else { return Ok(None) };
+        let lineage = self.lineage_read(tenant, &placed).await?;
+        Ok(Some(Located { entity: placed.entity, lineage }))
+    }
+
+    /// All that speaks for a principal.
+    async fn grants_read(&self, tenant: &TenantId, principal: &Principal) -> Result<Grants, Error> {
         let (own, every) = (
             key::principal(tenant, principal),
             key::principal(tenant, &principal.every_of_its_type()),
         );
-        let (own, every, target) = tokio::try_join!(
-            self.partition(&own, ""),
-            self.partition(&every, ""),
-            self.entity_read(tenant, resource),
-        )?;
-        let Some(target) = target else { return Ok(None) };
-        let is_known = !own.is_empty();
-        let mut walk = Walk::above(&target);
-        let mut gathered = Gathered::default();
+        let (own, every) = tokio::try_join!(self.partition(&own, ""), self.partition(&every, ""))?;
+        let mut gathered = Gathered { is_known: !own.is_empty(), ..Gathered::default() };
+        let own_profile = own.iter().find(|item| text(item, "sk") == Some(PROFILE)).cloned();
+        gathered.properties = own_profile.map(profile).transpose()?.map(|found| found.properties);
         let no_groups: Arc<[PrincipalId]> = Arc::from([]);
         gathered.take(tenant, vec![(no_groups.clone(), own), (no_groups, every)])?;
         loop {
-            let mut keys = walk.wanted(tenant);
-            keys.extend(gathered.wanted_roles(tenant));
+            let keys = gathered.wanted_roles(tenant);
             let frontier = std::mem::take(&mut gathered.frontier);
             if keys.is_empty() && frontier.is_empty() {
                 break;
             }
             let groups = frontier.into_iter().map(|reached| self.group_read(tenant, reached));
-            let (items, groups) = tokio::try_join!(self.batch_get(&keys), try_join_all(groups))?;
-            let (roles, nodes): (Vec<_>, Vec<_>) = items
-                .into_iter()
-                .partition(|item| text(item, "sk").is_some_and(|sk| sk.starts_with(ROLE_PREFIX)));
+            let (roles, groups) = tokio::try_join!(self.batch_get(&keys), try_join_all(groups))?;
             gathered.take_roles(roles)?;
-            walk.advance(nodes.into_iter().filter_map(node).collect::<Result<Vec<_>, _>>()?);
             gathered.take(tenant, groups)?;
         }
-        Ok(Some(Inputs {
-            target,
-            lineage: walk.into_lineage(),
-            held: gathered.into_held(),
-            is_known,
-        }))
+        Ok(gathered.into_grants())
     }
 
     async fn group_read(
@@ -194,12 +215,12 @@ impl Gathered {
         Ok(())
     }
 
-    fn into_held(self) -> Vec<HeldAssignment> {
-        let Self { assignments, roles, .. } = self;
-        let held = assignments.into_iter().filter_map(|(assignment, groups)| {
+    fn into_grants(self) -> Grants {
+        let Self { assignments, roles, is_known, properties, .. } = self;
+        let grants = assignments.into_iter().filter_map(|(assignment, groups)| {
             let role = roles.get(&assignment.role_id)?.clone()?;
-            Some(HeldAssignment { assignment, role, groups })
+            Some(Grant { assignment, role, groups })
         });
-        held.collect()
+        Grants::new(grants.collect(), is_known, properties)
     }
 }

@@ -201,8 +201,11 @@ pub(crate) fn member(tenant: &TenantId, of: &PrincipalId, member: &Principal) ->
     Key { pk: group(tenant, of), sk }
 }
 
+/// The sort key of a principal's properties.
+pub(crate) const PROFILE: &str = "profile";
+
 pub(crate) fn profile(tenant: &TenantId, of: &Principal) -> Key {
-    Key { pk: principal(tenant, of), sk: "profile".to_owned() }
+    Key { pk: principal(tenant, of), sk: PROFILE.to_owned() }
 }
 
 pub(crate) fn epoch(tenant: &TenantId, of: &Principal) -> Key {

@@ -65,7 +65,7 @@ use std::sync::Arc;
 use domain::id::Ids;
 
 pub use assignments::AssignmentFilter;
-pub use authorization::{HeldAssignment, Inputs};
+pub use authorization::{Inputs, Located, Wanted};
 pub use commit::{COMMIT_ATTEMPTS_MAX, Intent};
 pub use consumptions::{CONSUMPTION_SECONDS, Claim, Consumption, LEASE_SECONDS};
 pub use deliveries::{Mark, Undelivered, UndeliveredPosition};

@@ -69,7 +69,7 @@ impl Store {
     }
 }
 
-fn profile(item: Item) -> Result<Profile, Error> {
+pub(crate) fn profile(item: Item) -> Result<Profile, Error> {
     let row: ProfileRow = from_item(item)?;
     Ok(Profile {
         tenant_id: row.tenant_id,

@@ -1,0 +1,96 @@
+//! What speaks for one principal, arranged so that a decision finds in it what it needs at once.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::assignment::Assignment;
+use crate::document::Document;
+use crate::id::{EntityId, PrincipalId};
+use crate::permission::Action;
+use crate::role::Role;
+
+/// An assignment that speaks for a principal, with its role and the way it was reached.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The assignment.
+    pub assignment: Assignment,
+    /// Its role.
+    pub role: Arc<Role>,
+    /// The groups it was reached through, the principal's own first; empty when held directly.
+    pub groups: Arc<[PrincipalId]>,
+}
+
+/// All that speaks for a principal, by the entity it stands on.
+#[derive(Clone, Debug, Default)]
+pub struct Grants {
+    grants: Vec<Grant>,
+    on: HashMap<EntityId, Vec<usize>>,
+    everywhere: Vec<usize>,
+    /// One grant of each role.
+    of_each_role: Vec<usize>,
+    is_known: bool,
+    properties: Option<Document>,
+}
+
+impl Grants {
+    /// Arranges what speaks for a principal. `is_known` says whether anything at all is stored of it, and
+    /// `properties` what it is stored with.
+    pub fn new(grants: Vec<Grant>, is_known: bool, properties: Option<Document>) -> Self {
+        let mut on: HashMap<EntityId, Vec<usize>> = HashMap::new();
+        let (mut everywhere, mut of_each_role) = (Vec::new(), Vec::new());
+        let mut roles = HashSet::new();
+        for (index, grant) in grants.iter().enumerate() {
+            match &grant.assignment.entity_id {
+                Some(entity) => on.entry(entity.clone()).or_default().push(index),
+                None => everywhere.push(index),
+            }
+            if roles.insert(&grant.role.id) {
+                of_each_role.push(index);
+            }
+        }
+        Self { on, everywhere, of_each_role, is_known, properties, grants }
+    }
+
+    /// Every grant.
+    pub fn iter(&self) -> impl Iterator<Item = &Grant> {
+        self.grants.iter()
+    }
+
+    /// Whether anything at all is stored of the principal.
+    pub fn is_known(&self) -> bool {
+        self.is_known
+    }
+
+    /// The stored properties of the principal.
+    pub fn properties(&self) -> Option<&Document> {
+        self.properties.as_ref()
+    }
+
+    /// The grants on one entity itself.
+    pub fn on(&self, entity: &str) -> impl Iterator<Item = &Grant> {
+        self.at(self.on.get(entity).map_or(&[], Vec::as_slice))
+    }
+
+    /// The grants that hold everywhere.
+    pub fn everywhere(&self) -> impl Iterator<Item = &Grant> {
+        self.at(&self.everywhere)
+    }
+
+    /// The entities with grants on them.
+    pub fn entities(&self) -> impl Iterator<Item = &EntityId> {
+        self.on.keys()
+    }
+
+    /// Some grant whose role grants an action, wherever it stands.
+    pub fn granting(&self, action: &Action) -> Option<&Grant> {
+        self.at(&self.of_each_role).find(|grant| grant.role.permissions.granting(action).is_some())
+    }
+
+    pub(crate) fn first(&self) -> Option<&Grant> {
+        self.grants.first()
+    }
+
+    fn at<'a>(&'a self, indexes: &'a [usize]) -> impl Iterator<Item = &'a Grant> {
+        indexes.iter().filter_map(|index| self.grants.get(*index))
+    }
+}
