@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::World;
 use crate::consistency::spelling::{
     Key, Partition, assignment_key, entity_key, key_of, measured, part, pk, principal_pk, role_key,
-    shard, text,
+    shard, text, weight,
 };
 
 const SOURCE: &str = "entity_permissions_core";
@@ -92,9 +92,13 @@ impl Tables {
                 self.expect_key(key, &(principal_pk(&at.tenant, item), "profile".into()));
                 self.expect_epoch(at, key, item);
             }
-            ("principal", "epoch") => {
-                let who = format!("principal:{}:{}", part(at, 0), part(at, 1));
-                self.expect_count(at, key, &who, item["epoch"].as_u64());
+            ("principal", "epoch") => self.check_epoch(at, key, item),
+            ("epochs", "shared") => {
+                let mut counters =
+                    ["policy", "hierarchy", "wildcard"].map(|name| &item[name]).into_iter();
+                if !counters.all(|count| count.is_null() || count.as_u64().is_some()) {
+                    self.fault(key, "one of its epochs is no number");
+                }
             }
             ("graph", "version") => {
                 let known = ["entities", "groups"].contains(&part(at, 0));
@@ -116,6 +120,20 @@ impl Tables {
         }
         if !["entity", "principal"].contains(&literal) && item.get("kind_pk").is_some() {
             self.fault(key, "it is in an index where it does not belong");
+        }
+    }
+
+    /// A principal's epoch counts its changes, and the sum beside it what it holds.
+    fn check_epoch(&mut self, at: &Partition, key: &Key, item: &Value) {
+        let who = format!("principal:{}:{}", part(at, 0), part(at, 1));
+        self.expect_count(at, key, &who, item["epoch"].as_u64());
+        let others = self.core.iter().filter(|(other, _)| other.0 == key.0 && other.1 != key.1);
+        let held: i64 = others.map(|(_, item)| weight(item)).sum();
+        if item["held"].as_i64() != Some(held) {
+            self.fault(
+                key,
+                &format!("it speaks of items that add up to {}, not {held}", item["held"]),
+            );
         }
     }
 

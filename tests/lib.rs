@@ -26,6 +26,7 @@ use local::authorizer::Authorizer;
 use local::embedded::Embedded;
 use local::system::{Surroundings, System};
 use serde_json::{Value, json};
+use store::EpochSource;
 use store::meter::Usage;
 
 use crate::contract::Contract;
@@ -82,6 +83,16 @@ impl World {
 
     /// A new deployment whose way to the database can fail.
     pub fn with_faults(faults: &Faults) -> Self {
+        // As deployed: what a decision costs is what it costs there.
+        Self::with(faults, Some(EpochSource::Table))
+    }
+
+    /// A new deployment in one process that alone writes, as `epr local` is.
+    pub fn in_one_process() -> Self {
+        Self::with(&Faults::none(), None)
+    }
+
+    fn with(faults: &Faults, epochs: Option<EpochSource>) -> Self {
         let now = Arc::new(AtomicI64::new(BEGINNING_MICROSECONDS));
         let reading = now.clone();
         let surroundings = Surroundings {
@@ -90,6 +101,7 @@ impl World {
             }),
             ids: Ids::by_time(),
             authorizer: Authorizer::off(),
+            epochs,
         };
         let clients = |embedded: &Embedded, messaging: &_| faults.clients(embedded, messaging);
         let system = System::start(Embedded::memory().unwrap(), clients, surroundings).unwrap();

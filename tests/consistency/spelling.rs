@@ -2,6 +2,7 @@
 //! two must agree.
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 const SHARDS: u64 = 4;
 
@@ -84,4 +85,16 @@ pub(super) fn shard(id: &str) -> String {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     (hash % SHARDS).to_string()
+}
+
+/// What an item counts for in the sum beside its principal's epoch.
+pub(super) fn weight(item: &Value) -> i64 {
+    let mut bytes = Vec::new();
+    for name in ["sk", "id", "created_at"] {
+        bytes.extend((text(item, name).len() as u64).to_le_bytes());
+        bytes.extend(text(item, name).bytes());
+    }
+    bytes.extend(item["version"].as_u64().unwrap_or_default().to_le_bytes());
+    let hash = Sha256::digest(&bytes);
+    hash.iter().take(6).rev().fold(0, |sum, byte| sum << 8 | i64::from(*byte))
 }

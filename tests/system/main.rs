@@ -16,6 +16,7 @@ mod audit_verify;
 mod audit_walk;
 mod audit_writers;
 mod authorize;
+mod authorize_costs;
 mod authorize_explain;
 mod authorize_oracle;
 mod concurrency;

@@ -9,8 +9,9 @@ use domain::decision::{Question, Subject, decide};
 use domain::id::{EntityId, PrincipalId};
 use domain::permission::Action;
 use domain::principal::{Principal, PrincipalType};
+use domain::refusal::Refusal;
 use serde_json::json;
-use store::Wanted;
+use store::{Consistency, Wanted};
 
 pub use wire::{AuthorizeAnswer, AuthorizeRequest, Explanation};
 
@@ -31,13 +32,18 @@ async fn authorize(
     let action = fields.required("action", text(Action::parse));
     let resource = fields.required("resource_id", text(EntityId::parse));
     let explain = fields.optional("explain", boolean);
+    let consistency = fields.optional("consistency", text(consistency));
     fields.finish()?;
     let principal = Principal { kind: kind?.unwrap_or_else(PrincipalType::user), id: user_id? };
     let (action, resource) = (action?, resource?);
 
     let (principals, resources) = ([principal], [resource]);
-    let wanted =
-        Wanted { tenant: &caller.tenant_id, principals: &principals, resources: &resources };
+    let wanted = Wanted {
+        tenant: &caller.tenant_id,
+        principals: &principals,
+        resources: &resources,
+        consistency: consistency?.unwrap_or_default(),
+    };
     let inputs = app.store.inputs_read(wanted).await?;
     let ([principal], [resource]) = (&principals, &resources);
     let located = inputs.resource(resource.as_str()).ok_or_else(|| unknown_resource(resource))?;
@@ -56,6 +62,15 @@ async fn authorize(
     } else {
         json!({"authorized": decision.is_allowed()})
     }))
+}
+
+fn consistency(word: &str) -> Result<Consistency, Refusal> {
+    match word {
+        "minimize_latency" => Ok(Consistency::MinimizeLatency),
+        "fresh" => Ok(Consistency::Fresh),
+        "strong" => Ok(Consistency::Strong),
+        _ => Err(Refusal::new("must be `minimize_latency`, `fresh` or `strong`")),
+    }
 }
 
 fn unknown_resource(resource: &EntityId) -> Problem {

@@ -166,5 +166,5 @@ fn one_of<const N: usize>(words: [&str; N], description: &str) -> Object {
 /// The target and so many of its ancestors.
 fn path_up(located: &Located, steps: usize) -> Vec<EntityId> {
     let ancestors = located.lineage.ancestors();
-    std::iter::once(&located.entity.id).chain(ancestors).take(steps + 1).cloned().collect()
+    std::iter::once(&located.id).chain(ancestors).take(steps + 1).cloned().collect()
 }

@@ -9,7 +9,7 @@ use domain::event::DELIVERY_ATTEMPTS_MAX;
 use domain::id::{Ids, TenantId};
 use domain::ledger::checkpoint::Origin;
 use domain::time::Clock;
-use store::{Store, Tables};
+use store::{EpochSource, Store, Tables};
 
 use crate::delivery::{Addresses, Messaging};
 use crate::ledger::{DEPLOYMENT_DEFAULT, LedgerConfig, Notary};
@@ -171,6 +171,12 @@ impl App {
     #[must_use]
     pub fn with_messaging(self, messaging: Messaging) -> Self {
         Self { messaging, ..self }
+    }
+
+    /// The same surroundings with the epochs of what is remembered elsewhere than in the tables.
+    #[must_use]
+    pub fn with_epochs(self, epochs: EpochSource) -> Self {
+        Self { store: self.store.with_epochs(epochs), ..self }
     }
 
     /// The same surroundings with someone who signs checkpoints.

@@ -21,6 +21,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use store::{EpochSource, InProcess};
 use tokio::sync::watch;
 
 pub(crate) use storage::DataFolder;
@@ -34,6 +35,7 @@ pub struct Embedded {
     folder: Option<Arc<DataFolder>>,
     /// Changes after each write.
     writes: Arc<watch::Sender<()>>,
+    epochs: InProcess,
 }
 
 /// Why the embedded DynamoDB cannot be used.
@@ -111,7 +113,13 @@ impl Embedded {
     }
 
     fn on(database: Database, folder: Option<Arc<DataFolder>>) -> Self {
-        Self { database, replays: Arc::default(), folder, writes: Arc::new(watch::Sender::new(())) }
+        let writes = Arc::new(watch::Sender::new(()));
+        Self { database, replays: Arc::default(), folder, writes, epochs: InProcess::default() }
+    }
+
+    /// The epochs of what is in the tables: this process alone writes them.
+    pub fn epochs(&self) -> EpochSource {
+        EpochSource::InProcess(self.epochs.clone())
     }
 
     /// The real SDK client on this database.

@@ -15,6 +15,7 @@ use axum::body::Body;
 use domain::id::Ids;
 use domain::time::Clock;
 use http::{Request, Response};
+use store::EpochSource;
 
 use crate::authorizer::Authorizer;
 use crate::embedded::{Embedded, EmbeddedError};
@@ -99,12 +100,19 @@ pub struct Surroundings {
     pub ids: Ids,
     /// Who may call.
     pub authorizer: Authorizer,
+    /// Where the epochs of what is remembered live, if not in this process.
+    pub epochs: Option<EpochSource>,
 }
 
 impl Default for Surroundings {
     /// The time of this machine, ids by time, and no authorization.
     fn default() -> Self {
-        Self { clock: Clock::system(), ids: Ids::by_time(), authorizer: Authorizer::off() }
+        Self {
+            clock: Clock::system(),
+            ids: Ids::by_time(),
+            authorizer: Authorizer::off(),
+            epochs: None,
+        }
     }
 }
 
@@ -160,12 +168,13 @@ impl System {
         embedded.create_tables(&template)?;
         let messaging = Messaging::beside(&embedded, &template, surroundings.clock.clone())?;
         let Clients { dynamodb, messaging: senders } = clients(&embedded, &messaging);
-        let Surroundings { clock, ids, authorizer } = surroundings;
+        let Surroundings { clock, ids, authorizer, epochs } = surroundings;
         let key_file = embedded.folder().map(|folder| folder.path.join(KEY_FILE));
         let notary = Notary::with_own_key(key_file.as_deref(), DEPLOYMENT_DEFAULT)?;
         let app = |function: &Function| {
             let app = App::new(config_of(function)?, dynamodb.clone(), clock.clone(), ids.clone());
             let app = app.with_messaging(senders.clone()).with_notary(notary.clone());
+            let app = app.with_epochs(epochs.clone().unwrap_or_else(|| embedded.epochs()));
             Ok((function.folder.clone(), app))
         };
         let apps: HashMap<String, App> =

@@ -95,10 +95,11 @@ impl Store {
             entity_id: after.entity_id.clone(),
         };
         let pointer = to_item(key::assignment_pointer(&after.tenant_id, &after.id), &pointer)?;
+        let item = assignment_item(after)?;
         let unit = Unit::of(self, intent, change)?
-            .create(&self.tables.core, assignment_item(after)?, Guard::Tuple)
-            .create(&self.tables.core, pointer, Guard::Id)
-            .touch(&self.tables.core, &after.principal);
+            .touch(&self.tables.core, &after.principal, None, Some(&item))
+            .create(&self.tables.core, item, Guard::Tuple)
+            .create(&self.tables.core, pointer, Guard::Id);
         self.commit(unit).await
     }
 
@@ -125,7 +126,7 @@ impl Store {
                 "role_id",
                 role,
             )
-            .touch(&self.tables.core, &gone.principal);
+            .touch(&self.tables.core, &gone.principal, Some(&assignment_item(gone)?), None);
         self.commit(unit).await
     }
 

@@ -1,38 +1,32 @@
-//! What a decision rests on, read strongly consistent in as few round trips as the data allows.
+//! What decisions rest on: remembered where its epoch says that it is still so, otherwise read.
 //!
-//! First trip, side by side: the principal's partition, the partition of every principal of its type, and
-//! the target with the hint of its ancestors. Second trip, side by side: the roles so far named and the
-//! hinted ancestors in one `BatchGetItem`, and the partitions of the principal's groups. One more trip
-//! for each level of groups, whose roles are known only then, and where a hint has gone stale.
+//! Three trips at most while a hint holds and no group is involved: the epochs; what is stored of the
+//! principal, of every principal of its type, and the resource; their roles and the resource's ancestors.
+//! One more for each level of groups. What is remembered is neither read nor waited for: a decision of which
+//! all is known costs the epochs alone.
 //!
-//! Nothing is remembered between two decisions yet. Each read is strongly consistent and begins after
-//! the request came in, so a change that was acknowledged before is seen. The trips together are no
-//! snapshot: of two changes made one after the other *while* a decision is read, it may see the later and
-//! not the earlier. Epochs read before and compared after will close that gap.
+//! Each read is strongly consistent and begins after the request came in, so a change that was
+//! acknowledged before is seen. The trips together are no snapshot: of two changes made one after the other
+//! *while* a decision is being read, it may see the later and not the earlier.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock};
 
-use domain::assignment::Assignment;
 use domain::decision::Target;
 use domain::document::Document;
-use domain::entity::Entity;
-use domain::grants::{Grant, Grants};
-use domain::id::{EntityId, PrincipalId, RoleId, TenantId};
-use domain::lineage::Lineage;
-use domain::membership::{Climb, Reached};
+use domain::entity_type::TypeName;
+use domain::grants::Grants;
+use domain::id::{EntityId, TenantId};
+use domain::lineage::{LINEAGE_DEPTH_MAX, Lineage};
 use domain::principal::Principal;
-use domain::role::Role;
 use futures::future::try_join_all;
+use tokio::time::Instant;
 
 use crate::Store;
-use crate::assignments::assignment;
+use crate::epochs::{Epochs, Scope};
 use crate::error::Error;
-use crate::item::{Item, text};
-use crate::key::{self, ASSIGNMENT_PREFIX, Key, MEMBER_OF_PREFIX, PROFILE};
-use crate::memberships::membership;
-use crate::principals::profile;
-use crate::roles::role;
+use crate::lineage::{Walk, node};
+use crate::memory::Known;
 
 /// What is asked of the store before it can be decided.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +37,21 @@ pub struct Wanted<'a> {
     pub principals: &'a [Principal],
     /// On what.
     pub resources: &'a [EntityId],
+    /// How fresh.
+    pub consistency: Consistency,
+}
+
+/// How fresh the inputs of a decision must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// What was known to be so within the last second will do.
+    MinimizeLatency,
+    /// Every change that was acknowledged before the request counts. What is remembered is used where its
+    /// epochs, read now, say that it still holds.
+    #[default]
+    Fresh,
+    /// The same, and nothing remembered is used: everything is read from the tables.
+    Strong,
 }
 
 /// The inputs of decisions: each principal's grants and each resource with its line.
@@ -55,21 +64,25 @@ pub struct Inputs {
 /// An entity with its verified ancestors.
 #[derive(Clone, Debug)]
 pub struct Located {
-    /// The entity.
-    pub entity: Entity,
+    /// Its id.
+    pub id: EntityId,
+    /// Its type.
+    pub kind: TypeName,
     /// Its ancestors.
     pub lineage: Lineage,
+    /// Its attributes; `None` where they were not read now: see [`Store::attributes_read`].
+    pub attributes: Option<Document>,
 }
 
 impl Located {
     /// The entity as the decision takes it.
     pub fn target(&self) -> Target<'_> {
-        let Entity { id, kind, attributes, .. } = &self.entity;
+        static NONE_READ: LazyLock<Document> = LazyLock::new(Document::default);
         Target {
-            kind: kind.as_str(),
-            id: id.as_str(),
+            kind: self.kind.as_str(),
+            id: self.id.as_str(),
             ancestors: self.lineage.ancestors(),
-            stored: Some(attributes),
+            stored: Some(self.attributes.as_ref().unwrap_or(&NONE_READ)),
             sent: None,
         }
     }
@@ -87,33 +100,88 @@ impl Inputs {
     }
 }
 
-/// What the reads have gathered so far.
-#[derive(Default)]
-struct Gathered {
-    assignments: Vec<(Assignment, Arc<[PrincipalId]>)>,
-    roles: HashMap<RoleId, Option<Arc<Role>>>,
-    climb: Climb,
-    /// Groups whose partitions are to be read next.
-    frontier: Vec<Reached>,
-    is_known: bool,
-    properties: Option<Document>,
-}
-
 impl Store {
     /// The inputs of decisions, for all principals and resources side by side.
     ///
-    /// For one of each 3 RCU, 1 more for each role, ancestor and group; 2 round trips, 1 more for each
-    /// level of groups.
+    /// With nothing remembered, for one of each: 3 RCU and the epochs, 1 more for each role, ancestor and
+    /// group. With everything: the epochs alone, which are 2 RCU from the table (1 more for each group), and
+    /// free within one process.
     pub async fn inputs_read(&self, wanted: Wanted<'_>) -> Result<Inputs, Error> {
-        let Wanted { tenant, principals, resources } = wanted;
-        let grants = principals.iter().map(|principal| self.grants_read(tenant, principal));
-        let located = resources.iter().map(|id| self.located_read(tenant, id));
+        let Wanted { tenant, principals, resources, consistency } = wanted;
+        let remembers = consistency != Consistency::Strong;
+        let known: Vec<Option<Known<Grants>>> = principals
+            .iter()
+            .map(|principal| self.memory.grants(tenant, principal).filter(|_| remembers))
+            .collect();
+        let epochs = if remembers {
+            let scopes = self.scopes_of(principals, &known);
+            self.epochs_now(tenant, scopes, consistency).await?
+        } else {
+            Epochs::default()
+        };
+        let grants = principals.iter().zip(known).map(async |(principal, known)| {
+            match known.and_then(|known| known.confirmed(&epochs)) {
+                Some(grants) => Ok(grants),
+                None => self.grants_read(tenant, principal, &epochs, remembers).await,
+            }
+        });
+        let located = resources.iter().map(|id| self.located_read(tenant, id, &epochs, remembers));
         let (grants, located) = tokio::try_join!(try_join_all(grants), try_join_all(located))?;
-        let grants = principals.iter().cloned().zip(grants.into_iter().map(Arc::new)).collect();
         let located = resources.iter().cloned().zip(located);
-        let resources =
-            located.filter_map(|(id, located)| Some((id, Arc::new(located?)))).collect();
-        Ok(Inputs { grants, resources })
+        Ok(Inputs {
+            grants: principals.iter().cloned().zip(grants).collect(),
+            resources: located.filter_map(|(id, located)| Some((id, located?))).collect(),
+        })
+    }
+
+    /// The attributes of a resource as they are now, for a decision that looks at them. 1 RCU per 4 KiB where
+    /// they were not read with the other inputs.
+    pub async fn attributes_read(
+        &self,
+        tenant: &TenantId,
+        inputs: &mut Inputs,
+        resource: &EntityId,
+    ) -> Result<(), Error> {
+        let Some(located) = inputs.resources.get_mut(resource) else { return Ok(()) };
+        if located.attributes.is_none() {
+            let read = self.entity_read(tenant, resource).await?;
+            let attributes = read.map(|placed| placed.entity.attributes);
+            *located = Arc::new(Located { attributes, ..(**located).clone() });
+        }
+        Ok(())
+    }
+
+    /// What must be confirmed, or read ahead, of these principals.
+    fn scopes_of(&self, principals: &[Principal], known: &[Option<Known<Grants>>]) -> Vec<Scope> {
+        let mut scopes = HashSet::from([Scope::Wildcard, Scope::Policy, Scope::Hierarchy]);
+        for (principal, known) in principals.iter().zip(known) {
+            match known {
+                Some(known) => scopes.extend(known.stamps.iter().map(|(scope, _)| scope.clone())),
+                // Where a partition brings its own epoch along, it is not worth a read of its own.
+                None if self.epochs.is_within() => {}
+                None => drop(scopes.insert(Scope::of(principal))),
+            }
+        }
+        scopes.into_iter().collect()
+    }
+
+    async fn epochs_now(
+        &self,
+        tenant: &TenantId,
+        scopes: Vec<Scope>,
+        consistency: Consistency,
+    ) -> Result<Epochs, Error> {
+        if consistency == Consistency::MinimizeLatency
+            && let Some(recent) = self.memory.recent_epochs(tenant, &scopes)
+        {
+            return Ok(recent);
+        }
+        let asked_at = Instant::now();
+        let epochs = self.epochs_read(tenant, &scopes).await?;
+        if !self.epochs.is_free() {
+            self.memory.keep_epochs(tenant, &epochs, asked_at);
+        }
+        Ok(epochs)
     }
 
     /// An entity with its ancestors; `None` when there is none.
@@ -121,106 +189,51 @@ impl Store {
         &self,
         tenant: &TenantId,
         id: &EntityId,
-    ) -> Result<Option<Located>, Error> {
-        let Some(placed) = self.entity_read(tenant, id).await? else { return Ok(None) };
-        let lineage = self.lineage_read(tenant, &placed).await?;
-        Ok(Some(Located { entity: placed.entity, lineage }))
-    }
-
-    /// All that speaks for a principal.
-    async fn grants_read(&self, tenant: &TenantId, principal: &Principal) -> Result<Grants, Error> {
-        let (own, every) = (
-            key::principal(tenant, principal),
-            key::principal(tenant, &principal.every_of_its_type()),
-        );
-        let (own, every) = tokio::try_join!(self.partition(&own, ""), self.partition(&every, ""))?;
-        let mut gathered = Gathered { is_known: !own.is_empty(), ..Gathered::default() };
-        let own_profile = own.iter().find(|item| text(item, "sk") == Some(PROFILE)).cloned();
-        gathered.properties = own_profile.map(profile).transpose()?.map(|found| found.properties);
-        let no_groups: Arc<[PrincipalId]> = Arc::from([]);
-        gathered.take(tenant, vec![(no_groups.clone(), own), (no_groups, every)])?;
-        loop {
-            let keys = gathered.wanted_roles(tenant);
-            let frontier = std::mem::take(&mut gathered.frontier);
-            if keys.is_empty() && frontier.is_empty() {
-                break;
-            }
-            let groups = frontier.into_iter().map(|reached| self.group_read(tenant, reached));
-            let (roles, groups) = tokio::try_join!(self.batch_get(&keys), try_join_all(groups))?;
-            gathered.take_roles(roles)?;
-            gathered.take(tenant, groups)?;
+        epochs: &Epochs,
+        remembers: bool,
+    ) -> Result<Option<Arc<Located>>, Error> {
+        let remembered = |id| self.memory.located(tenant, id, epochs).filter(|_| remembers);
+        if let Some(located) = remembered(id) {
+            return Ok(Some(located));
         }
-        Ok(gathered.into_grants())
+        let Some(placed) = self.entity_read(tenant, id).await? else { return Ok(None) };
+        let above = placed.entity.parent_id.as_ref().and_then(remembered);
+        let lineage = match above {
+            Some(parent) => below(&parent),
+            None => {
+                let mut walk = Walk::above(&placed);
+                loop {
+                    let keys = walk.wanted(tenant);
+                    if keys.is_empty() {
+                        break;
+                    }
+                    let read = self.batch_get(&keys).await?;
+                    walk.advance(read.into_iter().filter_map(node).collect::<Result<Vec<_>, _>>()?);
+                }
+                self.keep_line(tenant, &walk, epochs, remembers);
+                walk.into_lineage()
+            }
+        };
+        let entity = placed.entity;
+        let located = Located { id: entity.id, kind: entity.kind, lineage, attributes: None };
+        if let Some(hierarchy) = epochs.get(&Scope::Hierarchy).filter(|_| remembers) {
+            self.memory.keep_located(tenant, located.clone(), hierarchy);
+        }
+        Ok(Some(Arc::new(Located { attributes: Some(entity.attributes), ..located })))
     }
 
-    async fn group_read(
-        &self,
-        tenant: &TenantId,
-        reached: Reached,
-    ) -> Result<(Arc<[PrincipalId]>, Vec<Item>), Error> {
-        let pk = key::principal(tenant, &Principal::group(reached.group));
-        Ok((reached.way.into(), self.partition(&pk, "").await?))
+    /// Remembers the ancestors of a line that was read, each with what stands above it.
+    fn keep_line(&self, tenant: &TenantId, walk: &Walk, epochs: &Epochs, remembers: bool) {
+        let Some(hierarchy) = epochs.get(&Scope::Hierarchy).filter(|_| remembers) else { return };
+        for (kind, id, lineage) in walk.line() {
+            let located = Located { id, kind, lineage, attributes: None };
+            self.memory.keep_located(tenant, located, hierarchy);
+        }
     }
 }
 
-impl Gathered {
-    /// Takes the partitions of principals, each with the groups it was reached through.
-    fn take(
-        &mut self,
-        tenant: &TenantId,
-        partitions: Vec<(Arc<[PrincipalId]>, Vec<Item>)>,
-    ) -> Result<(), Error> {
-        let mut above = Vec::new();
-        for (way, items) in partitions {
-            for item in items {
-                match text(&item, "sk") {
-                    Some(sk) if sk.starts_with(ASSIGNMENT_PREFIX) => {
-                        let assignment = assignment(item)?;
-                        self.need_role(tenant, &assignment.role_id);
-                        self.assignments.push((assignment, way.clone()));
-                    }
-                    Some(sk) if sk.starts_with(MEMBER_OF_PREFIX) => {
-                        above.push((way.to_vec(), membership(item)?.group_id));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        if !above.is_empty() {
-            self.frontier = self.climb.next(above);
-        }
-        Ok(())
-    }
-
-    /// Marks a role as needed; a built-in one is there at once.
-    fn need_role(&mut self, tenant: &TenantId, id: &RoleId) {
-        if !self.roles.contains_key(id) {
-            let built_in = Role::system_by_id(tenant, id).map(Arc::new);
-            self.roles.insert(id.clone(), built_in);
-        }
-    }
-
-    fn wanted_roles(&self, tenant: &TenantId) -> Vec<Key> {
-        let missing = self.roles.iter().filter(|(id, role)| role.is_none() && !id.is_reserved());
-        missing.map(|(id, _)| key::role(tenant, id)).collect()
-    }
-
-    fn take_roles(&mut self, items: Vec<Item>) -> Result<(), Error> {
-        for item in items {
-            let role = role(item)?;
-            self.roles.insert(role.id.clone(), Some(Arc::new(role)));
-        }
-        // Roles are never deleted; one that is named and not there is a damaged table, and grants nothing.
-        self.roles.retain(|_, role| role.is_some());
-        Ok(())
-    }
-
-    fn into_grants(self) -> Grants {
-        let Self { assignments, roles, is_known, properties, .. } = self;
-        let grants = assignments.into_iter().filter_map(|(assignment, groups)| {
-            let role = roles.get(&assignment.role_id)?.clone()?;
-            Some(Grant { assignment, role, groups })
-        });
-        Grants::new(grants.collect(), is_known, properties)
-    }
+/// The line of what stands directly below something.
+fn below(parent: &Located) -> Lineage {
+    let line = std::iter::once(&parent.id).chain(parent.lineage.ancestors());
+    Lineage::new(line.take(LINEAGE_DEPTH_MAX - 1).cloned().collect())
 }

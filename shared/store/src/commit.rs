@@ -17,6 +17,7 @@ use aws_sdk_dynamodb::types::{
 use domain::change::{Act, Change};
 use domain::principal::Principal;
 
+use crate::epochs::{Scope, add_one, weight};
 use crate::error::{Error, Guard, is_busy};
 use crate::item::Item;
 use crate::key::{self, Key};
@@ -49,6 +50,8 @@ pub(crate) struct Unit<'a> {
     intent: &'a Intent<'a>,
     writes: Vec<Result<(TransactWriteItem, Guard), Error>>,
     events_table_writes: Vec<Item>,
+    /// What decides and changes with this.
+    scopes: Vec<Scope>,
 }
 
 impl<'a> Unit<'a> {
@@ -60,12 +63,12 @@ impl<'a> Unit<'a> {
     ) -> Result<Self, Error> {
         let events_table_writes =
             outbox::rows(&store.ids, intent.act, &change.events, &change.audit)?;
-        Ok(Self { intent, writes: Vec::new(), events_table_writes })
+        Ok(Self { intent, writes: Vec::new(), events_table_writes, scopes: Vec::new() })
     }
 
     /// The unit of a request that changes nothing: the receipt alone.
     pub(crate) fn of_answer(intent: &'a Intent<'a>) -> Self {
-        Self { intent, writes: Vec::new(), events_table_writes: Vec::new() }
+        Self { intent, writes: Vec::new(), events_table_writes: Vec::new(), scopes: Vec::new() }
     }
 
     /// Puts an item that must not exist yet.
@@ -120,14 +123,31 @@ impl<'a> Unit<'a> {
         self
     }
 
-    /// Moves a principal's epoch on: what anyone remembers of its grants ends here.
-    pub(crate) fn touch(mut self, table: &str, principal: &Principal) -> Self {
+    /// Moves a principal's epoch on: what anyone remembers of its grants ends here. `gone` and `come` are the
+    /// items of its partition that go and come, which the sum beside the epoch accounts for.
+    pub(crate) fn touch(
+        mut self,
+        table: &str,
+        principal: &Principal,
+        gone: Option<&Item>,
+        come: Option<&Item>,
+    ) -> Self {
+        let held = come.map_or(0, weight) - gone.map_or(0, weight);
         let update = Update::builder()
             .table_name(table)
             .set_key(Some(key::epoch(&self.intent.act.tenant_id, principal).into_item()))
-            .update_expression("ADD epoch :one")
-            .expression_attribute_values(":one", number(1));
+            .update_expression("ADD #epoch :one, #held :held")
+            .expression_attribute_names("#epoch", key::EPOCH)
+            .expression_attribute_names("#held", key::HELD)
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":held", AttributeValue::N(held.to_string()));
         self.push_update(update, Guard::Version);
+        self.moves(Scope::of(principal))
+    }
+
+    /// Says that something that decides changes with this.
+    pub(crate) fn moves(mut self, scope: Scope) -> Self {
+        self.scopes.push(scope);
         self
     }
 
@@ -166,6 +186,14 @@ impl<'a> Unit<'a> {
 
     /// Everything in the order it is sent: the change, its events and audit entry, the receipt.
     fn into_writes(mut self, store: &Store) -> Result<(Vec<TransactWriteItem>, Vec<Guard>), Error> {
+        if let Some(update_expression) = add_one(&self.scopes) {
+            let update = Update::builder()
+                .table_name(&store.tables.core)
+                .set_key(Some(key::epochs(&self.intent.act.tenant_id).into_item()))
+                .update_expression(update_expression)
+                .expression_attribute_values(":one", number(1));
+            self.push_update(update, Guard::Version);
+        }
         for item in std::mem::take(&mut self.events_table_writes) {
             self = self.create(&store.tables.events, item, Guard::Event);
         }
@@ -194,7 +222,10 @@ impl Store {
     /// times in all and for no longer than [`COMMIT_MILLISECONDS_MAX`]. So is an unknown outcome: every attempt carries the same token, under which
     /// DynamoDB applies a transaction once (for 10 minutes), so sending it again settles what happened.
     pub(crate) async fn commit(&self, unit: Unit<'_>) -> Result<(), Error> {
+        let tenant = &unit.intent.act.tenant_id;
+        let scopes = unit.scopes.clone();
         let (writes, guards) = unit.into_writes(self)?;
+        let moving = self.announce(tenant, &scopes);
         let token = self.ids.mint::<domain::id::EventId>().to_string();
         let began = tokio::time::Instant::now();
         let mut attempt = 1;
@@ -211,7 +242,7 @@ impl Store {
             let error = match sent {
                 Ok(output) => {
                     call.end_write(output.consumed_capacity());
-                    return Ok(());
+                    return self.settle(tenant, moving).await;
                 }
                 Err(error) => error,
             };
@@ -220,6 +251,9 @@ impl Store {
             let settled = !matches!(error, Error::Busy(_) | Error::Unavailable(_));
             let is_over = began.elapsed() > Duration::from_millis(COMMIT_MILLISECONDS_MAX);
             if settled || is_over || attempt == COMMIT_ATTEMPTS_MAX {
+                if !matches!(error, Error::Unavailable(_)) {
+                    moving.cancel();
+                }
                 return Err(error);
             }
             tracing::debug!(attempt, %error, "transaction sent again");

@@ -10,6 +10,7 @@ use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::commit::{Intent, Unit};
+use crate::epochs::Scope;
 use crate::error::{Error, Guard};
 use crate::graph::Graph;
 use crate::item::{self, Item, from_item, text, to_item};
@@ -103,7 +104,7 @@ impl Store {
         lineage: &Lineage,
         tree: Option<u64>,
     ) -> Result<(), Error> {
-        let mut unit = self.entity_unit(intent, before, change, lineage)?;
+        let mut unit = self.entity_unit(intent, before, change, lineage)?.moves(Scope::Hierarchy);
         if let Some(version) = tree {
             unit = unit.reshape(&self.tables.core, Graph::Entities.name(), version);
         }

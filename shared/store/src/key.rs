@@ -18,6 +18,7 @@
 //! | membership, seen from the group | `group/<id>` | `member/<type>/<id>` |
 //! | principal's properties | `principal/<type>/<id>` | `profile` |
 //! | principal's epoch | `principal/<type>/<id>` | `epoch` |
+//! | epochs that the tenant shares | `epochs` | `shared` |
 //! | shape of the entity tree, of the group graph | `graph/<name>` | `version` |
 //! | idempotency receipt | `receipt/<type>/<id>/<method>/<route>/<key>` | `receipt` |
 //! | secret that seals cursors | `secret` | `cursor` |
@@ -208,8 +209,18 @@ pub(crate) fn profile(tenant: &TenantId, of: &Principal) -> Key {
     Key { pk: principal(tenant, of), sk: PROFILE.to_owned() }
 }
 
+/// The sort key of a principal's epoch, and the attribute it is in.
+pub(crate) const EPOCH: &str = "epoch";
+/// The attribute beside it that says of which items the epoch speaks.
+pub(crate) const HELD: &str = "held";
+
 pub(crate) fn epoch(tenant: &TenantId, of: &Principal) -> Key {
-    Key { pk: principal(tenant, of), sk: "epoch".to_owned() }
+    Key { pk: principal(tenant, of), sk: EPOCH.to_owned() }
+}
+
+/// The epochs that a whole tenant shares.
+pub(crate) fn epochs(tenant: &TenantId) -> Key {
+    key(tenant, "epochs", &[], "shared")
 }
 
 pub(crate) fn graph(tenant: &TenantId, name: &str) -> Key {

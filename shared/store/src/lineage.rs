@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::entity::Entity;
+use domain::entity_type::TypeName;
 use domain::id::{EntityId, TenantId};
 use domain::lineage::{LINEAGE_DEPTH_MAX, Lineage};
 use futures::future::try_join_all;
@@ -72,6 +73,15 @@ impl Walk {
             // damaged table; the line ends here.
             None => self.next = None,
         }
+    }
+
+    /// The verified ancestors, each with its own line.
+    pub(crate) fn line(&self) -> impl Iterator<Item = (TypeName, EntityId, Lineage)> {
+        self.verified.iter().enumerate().filter_map(|(index, id)| {
+            let kind = self.nodes.get(id)?.entity.kind.clone();
+            let above = self.verified.get(index + 1..)?.to_vec();
+            Some((kind, id.clone(), Lineage::new(above)))
+        })
     }
 
     pub(crate) fn into_lineage(self) -> Lineage {

@@ -80,14 +80,11 @@ impl Store {
         let Membership { tenant_id, group_id, member, .. } = &change.after;
         let row = membership_row(&change.after);
         let table = &self.tables.core;
+        let member_of = to_item(key::member_of(tenant_id, member, group_id), &row)?;
         let mut unit = Unit::of(self, intent, change)?
-            .create(
-                table,
-                to_item(key::member_of(tenant_id, member, group_id), &row)?,
-                Guard::Tuple,
-            )
-            .create(table, to_item(key::member(tenant_id, group_id, member), &row)?, Guard::Tuple)
-            .touch(table, member);
+            .touch(table, member, None, Some(&member_of))
+            .create(table, member_of, Guard::Tuple)
+            .create(table, to_item(key::member(tenant_id, group_id, member), &row)?, Guard::Tuple);
         if let Some(version) = groups {
             unit = unit.reshape(table, Graph::Groups.name(), version);
         }
@@ -103,10 +100,12 @@ impl Store {
         let Membership { tenant_id, group_id, member, created_at } = &change.after;
         let since = || aws_sdk_dynamodb::types::AttributeValue::S(created_at.to_string());
         let table = &self.tables.core;
+        let member_of =
+            to_item(key::member_of(tenant_id, member, group_id), &membership_row(&change.after))?;
         let unit = Unit::of(self, intent, change)?
             .delete(table, key::member_of(tenant_id, member, group_id), "created_at", since())
             .delete(table, key::member(tenant_id, group_id, member), "created_at", since())
-            .touch(table, member);
+            .touch(table, member, Some(&member_of), None);
         self.commit(unit).await
     }
 

@@ -41,12 +41,18 @@ impl Store {
         change: &Change<Profile>,
     ) -> Result<(), Error> {
         let (table, item) = (&self.tables.core, profile_item(&change.after)?);
-        let unit = Unit::of(self, intent, change)?;
+        let gone = before.map(profile_item).transpose()?;
+        let unit = Unit::of(self, intent, change)?.touch(
+            table,
+            &change.after.principal,
+            gone.as_ref(),
+            Some(&item),
+        );
         let unit = match before {
             Some(before) => unit.replace(table, item, before.version),
             None => unit.create(table, item, Guard::Version),
         };
-        self.commit(unit.touch(table, &change.after.principal)).await
+        self.commit(unit).await
     }
 
     /// Removes a profile. Conflicts: [`Guard::Version`].
@@ -64,7 +70,7 @@ impl Store {
                 "version",
                 version,
             )
-            .touch(&self.tables.core, &gone.principal);
+            .touch(&self.tables.core, &gone.principal, Some(&profile_item(gone)?), None);
         self.commit(unit).await
     }
 }

@@ -10,6 +10,7 @@ use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::commit::{Intent, Unit};
+use crate::epochs::Scope;
 use crate::error::{Error, Guard};
 use crate::item::{Item, from_item, to_item};
 use crate::key::ROLE_PREFIX;
@@ -82,11 +83,9 @@ impl Store {
         before: &Role,
         change: &Change<Role>,
     ) -> Result<(), Error> {
-        let mut unit = Unit::of(self, intent, change)?.replace(
-            &self.tables.core,
-            role_item(&change.after)?,
-            before.version,
-        );
+        let mut unit = Unit::of(self, intent, change)?
+            .replace(&self.tables.core, role_item(&change.after)?, before.version)
+            .moves(Scope::Policy);
         if before.name != change.after.name {
             unit = unit.create(&self.tables.core, name_item(&change.after), Guard::Name).delete(
                 &self.tables.core,

@@ -1,0 +1,136 @@
+//! What a decision reads: with nothing remembered, with something new, and with all remembered.
+
+use serde_json::json;
+use store::meter::Usage;
+use tests::{Tenant, World};
+
+/// A line of entities, the root first.
+async fn line(tenant: &Tenant, depth: usize) -> Vec<String> {
+    let mut line: Vec<String> = Vec::new();
+    for level in 0..depth {
+        let parent = line.last().map(String::as_str);
+        line.push(tenant.entity(&format!("Level {level}"), "other", parent).await);
+    }
+    line
+}
+
+async fn ask(tenant: &Tenant, user: &str, resource: &str, consistency: &str) -> (bool, Usage) {
+    let asked = json!({
+        "user_id": user,
+        "action": "document:read",
+        "resource_id": resource,
+        "consistency": consistency,
+    });
+    let answer = tenant.post("/api/v1/authorize", asked).await;
+    answer.expect(200);
+    (answer.body["authorized"] == true, answer.usage)
+}
+
+/// Whom a role reaches on the second level, and another on the first; 4 levels.
+async fn two_roles(world: &World) -> (Tenant, Vec<String>) {
+    let tenant = world.default_tenant();
+    let line = line(&tenant, 4).await;
+    let (reader, writer) = (
+        tenant.role("Reader", &["document:read"], &[]).await,
+        tenant.role("Writer", &["document:write"], &[]).await,
+    );
+    tenant.assign("alice", &reader, Some(&line[1])).await;
+    tenant.assign("alice", &writer, Some(&line[0])).await;
+    tenant.assign("bob", &reader, Some(&line[0])).await;
+    (tenant, line)
+}
+
+#[track_caller]
+fn assert_reads((allowed, usage): (bool, Usage), units_max: f64, trips_max: u32) {
+    assert!(allowed, "{usage:?}");
+    assert!(usage.read_units <= units_max && usage.round_trips <= trips_max, "{usage:?}");
+    assert!(usage.write_units.abs() < f64::EPSILON, "{usage:?}");
+}
+
+#[tokio::test]
+async fn with_nothing_remembered_a_decision_reads_ten_units_at_most_in_three_trips() {
+    let (tenant, line) = two_roles(&World::new()).await;
+    assert_reads(ask(&tenant, "alice", &line[3], "fresh").await, 10.0, 3);
+}
+
+#[tokio::test]
+async fn past_all_memory_a_decision_reads_ten_units_at_most_in_two_trips() {
+    let (tenant, line) = two_roles(&World::new()).await;
+    ask(&tenant, "alice", &line[3], "fresh").await;
+    let strong = ask(&tenant, "alice", &line[3], "strong").await;
+    assert_reads(strong, 10.0, 2);
+    assert!(strong.1.read_units >= 8.0, "{:?}", strong.1);
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_validated_by_two_units_in_one_trip() {
+    let (tenant, line) = two_roles(&World::new()).await;
+    ask(&tenant, "alice", &line[3], "fresh").await;
+    assert_reads(ask(&tenant, "alice", &line[3], "fresh").await, 2.0, 1);
+    // Another target on the same line is known from the way up.
+    assert_reads(ask(&tenant, "alice", &line[2], "fresh").await, 2.0, 1);
+}
+
+#[tokio::test]
+async fn each_group_costs_one_unit_more_to_validate() {
+    let (tenant, line) = two_roles(&World::new()).await;
+    let reader = tenant.role("Group reader", &["document:read"], &[]).await;
+    tenant.join("inner", "user:grace").await.expect(201);
+    tenant.join("outer", "group:inner").await.expect(201);
+    let held = json!({
+        "principal_id": "outer", "principal_type": "group", "role_id": reader, "entity_id": line[0],
+    });
+    tenant.post("/api/v1/assignments", held).await.expect(201);
+    ask(&tenant, "grace", &line[3], "fresh").await;
+    assert_reads(ask(&tenant, "grace", &line[3], "fresh").await, 4.0, 1);
+}
+
+#[tokio::test]
+async fn a_new_principal_or_a_new_target_costs_five_units_whatever_the_depth() {
+    let world = World::new();
+    let (tenant, _) = two_roles(&world).await;
+    let deep = line_under_a_root(&tenant, 15).await;
+    let reader = tenant.role("Deep reader", &["document:read"], &[]).await;
+    for user in ["ada", "grace"] {
+        tenant.assign(user, &reader, Some(&deep[0])).await;
+    }
+    ask(&tenant, "ada", &deep[13], "fresh").await;
+    assert_reads(ask(&tenant, "grace", &deep[13], "fresh").await, 5.0, 2);
+    assert_reads(ask(&tenant, "ada", &deep[14], "fresh").await, 5.0, 2);
+}
+
+async fn line_under_a_root(tenant: &Tenant, depth: usize) -> Vec<String> {
+    let mut line = vec![tenant.entity("Root", "issuer", None).await];
+    for level in 1..depth {
+        let parent = line.last().cloned();
+        line.push(tenant.entity(&format!("Deep {level}"), "spv", parent.as_deref()).await);
+    }
+    line
+}
+
+#[tokio::test]
+async fn in_one_process_what_is_remembered_costs_nothing() {
+    let (tenant, line) = two_roles(&World::in_one_process()).await;
+    ask(&tenant, "alice", &line[3], "fresh").await;
+    let (allowed, usage) = ask(&tenant, "alice", &line[3], "fresh").await;
+    assert!(allowed);
+    assert_eq!(usage, Usage::default());
+}
+
+#[tokio::test]
+async fn whoever_minimizes_latency_reads_nothing_within_the_second() {
+    let (tenant, line) = two_roles(&World::new()).await;
+    ask(&tenant, "alice", &line[3], "fresh").await;
+    let (allowed, usage) = ask(&tenant, "alice", &line[3], "minimize_latency").await;
+    assert!(allowed);
+    assert_eq!(usage, Usage::default());
+}
+
+#[tokio::test]
+async fn one_principals_change_leaves_what_is_remembered_of_others() {
+    let (tenant, line) = two_roles(&World::new()).await;
+    ask(&tenant, "alice", &line[3], "fresh").await;
+    let reader = tenant.role("Other reader", &["document:read"], &[]).await;
+    tenant.assign("carol", &reader, Some(&line[0])).await;
+    assert_reads(ask(&tenant, "alice", &line[3], "fresh").await, 2.0, 1);
+}
