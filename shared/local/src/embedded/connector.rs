@@ -1,35 +1,18 @@
 //! The end of the SDK client's wire: a request goes in, the engine's answer comes out.
 
 use super::{Embedded, operations};
+use crate::wire;
 use aws_sdk_dynamodb::config::SharedHttpClient;
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use http::StatusCode;
 
-pub(super) fn http_client(embedded: Embedded) -> SharedHttpClient {
-    let connector = SharedHttpConnector::new(Connector { embedded });
-    http_client_fn(move |_settings, _components| connector.clone())
-}
-
 /// Holds the whole [`Embedded`], so that the data folder stays locked while a client can write.
-#[derive(Debug)]
-struct Connector {
-    embedded: Embedded,
-}
-
-impl HttpConnector for Connector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let embedded = self.embedded.clone();
-        HttpConnectorFuture::new(async move {
-            // A network would let other tasks run here. Without this, requests made side by side
-            // would never interleave, and their races would show only in production.
-            tokio::task::yield_now().await;
-            Ok(respond(&embedded, &request))
-        })
-    }
+pub(super) fn http_client(embedded: Embedded) -> SharedHttpClient {
+    wire::ends_in(move |request| {
+        let embedded = embedded.clone();
+        async move { Ok(respond(&embedded, &request)) }
+    })
 }
 
 /// Blocks the calling thread, which is faster than a thread made for that: the engine does one
