@@ -7,6 +7,7 @@
 
 mod asking;
 pub mod checkpoints;
+pub mod cloud;
 mod consistency;
 pub mod contract;
 pub mod faults;
