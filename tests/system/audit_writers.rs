@@ -149,7 +149,7 @@ async fn walk(fault: Fault) {
     let calls = faults.calls();
     check(&world, "undisturbed").await;
     let steps: BTreeSet<&str> = calls.iter().map(|call| call.operation.as_str()).collect();
-    let writer = ["BatchGetItem", "BatchWriteItem", "PutItem", "Query"];
+    let writer = ["BatchExecuteStatement", "BatchGetItem", "ExecuteStatement", "Query"];
     assert!(writer.iter().all(|step| steps.contains(step)), "{steps:?}");
     for place in 0..calls.len() {
         let (world, faults) = run(Some((place, fault))).await;

@@ -46,6 +46,7 @@ mod entities;
 mod error;
 mod events;
 mod graph;
+mod insert;
 mod item;
 mod key;
 pub mod ledger;
