@@ -13,6 +13,7 @@ pub mod contract;
 pub mod faults;
 pub mod ledger;
 pub mod messaging;
+pub mod writers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
