@@ -8,18 +8,17 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use local::embedded::Embedded;
 use local::messaging::Messaging;
 use local::system::Clients;
+use local::wire;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
@@ -38,6 +37,8 @@ pub enum Fault {
     /// Something before DynamoDB answers with this status and a page for people, and nobody knows
     /// whether DynamoDB did it.
     Broken(u16),
+    /// A `BatchExecuteStatement` is answered, but none of its statements is done, because of this.
+    NoneDone(&'static str),
     /// A `BatchGetItem` is answered for so many keys only; the others come back unread.
     ReadOnly(usize),
     /// The process ends before the call is sent: see [`Faults::unless_it_ends`].
@@ -158,7 +159,8 @@ impl Faults {
     }
 
     fn wire(&self, inner: SharedHttpClient) -> SharedHttpClient {
-        SharedHttpClient::new(Wire { inner, faults: self.clone() })
+        let faults = self.clone();
+        wire::past(inner, move |inner, request| faults.pass(inner, request))
     }
 
     fn next(&self, operation: &str) -> Fault {
@@ -174,47 +176,24 @@ impl Faults {
             None => Fault::None,
         }
     }
-}
 
-#[derive(Debug)]
-struct Wire {
-    inner: SharedHttpClient,
-    faults: Faults,
-}
-
-impl HttpClient for Wire {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        let inner = self.inner.http_connector(settings, components);
-        SharedHttpConnector::new(Connection { inner, faults: self.faults.clone() })
-    }
-}
-
-#[derive(Debug)]
-struct Connection {
-    inner: SharedHttpConnector,
-    faults: Faults,
-}
-
-impl HttpConnector for Connection {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+    /// Does with a call what is planned for it.
+    fn pass(&self, inner: &SharedHttpConnector, request: HttpRequest) -> HttpConnectorFuture {
         let call = Call::of(&request);
-        let fault = self.faults.next(&call.operation);
-        let items = call.body["TransactItems"].as_array().map_or(0, Vec::len);
-        if let Some(seen) = &self.faults.seen {
+        let fault = self.next(&call.operation);
+        let count = |name: &str| call.body[name].as_array().map_or(0, Vec::len);
+        let (items, statements) = (count("TransactItems"), count("Statements"));
+        if let Some(seen) = &self.seen {
             let arrived = matches!(fault, Fault::None | Fault::AnswerLost | Fault::EndsAfter);
             seen.lock().unwrap().push(Call { arrived, ..call });
         }
         match fault {
-            Fault::None => self.inner.call(request),
+            Fault::None => inner.call(request),
             Fault::NotSent => {
                 HttpConnectorFuture::ready(Err(ConnectorError::io("the network is down".into())))
             }
             Fault::AnswerLost => {
-                let done = self.inner.call(request);
+                let done = inner.call(request);
                 HttpConnectorFuture::new(async move {
                     done.await?;
                     Err(ConnectorError::timeout("the answer was lost".into()))
@@ -228,13 +207,20 @@ impl HttpConnector for Connection {
                 let status = StatusCode::try_from(status).unwrap();
                 HttpConnectorFuture::ready(Ok(HttpResponse::new(status, page)))
             }
-            Fault::ReadOnly(keys) => self.read_only(request, keys),
+            Fault::NoneDone(reason) => {
+                let error = json!({"Error": {"Code": reason, "Message": "planned by the test"}});
+                let answer = json!({"Responses": vec![error; statements]});
+                let ok = StatusCode::try_from(200).unwrap();
+                let answer = HttpResponse::new(ok, SdkBody::from(answer.to_string()));
+                HttpConnectorFuture::ready(Ok(answer))
+            }
+            Fault::ReadOnly(keys) => read_only(inner, request, keys),
             Fault::EndsBefore => {
-                self.faults.ended.notify_one();
+                self.ended.notify_one();
                 HttpConnectorFuture::new(std::future::pending())
             }
             Fault::EndsAfter => {
-                let (done, ended) = (self.inner.call(request), self.faults.ended.clone());
+                let (done, ended) = (inner.call(request), self.ended.clone());
                 HttpConnectorFuture::new(async move {
                     done.await?;
                     ended.notify_one();
@@ -266,30 +252,32 @@ impl Call {
     }
 }
 
-impl Connection {
-    /// Passes the first keys of a `BatchGetItem` on, and says of the others that they were not read.
-    fn read_only(&self, mut request: HttpRequest, keys: usize) -> HttpConnectorFuture {
-        let mut asked: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
-        let mut unread = asked["RequestItems"].clone();
-        for (table, of_table) in asked["RequestItems"].as_object_mut().unwrap() {
-            let all = of_table["Keys"].as_array_mut().unwrap();
-            unread[table]["Keys"] = all.split_off(keys.min(all.len())).into();
-        }
-        unread.as_object_mut().unwrap().retain(|_, of_table| of_table["Keys"] != json!([]));
-        let nothing_to_read = keys == 0;
-        *request.body_mut() = SdkBody::from(asked.to_string());
-        let read = self.inner.call(request);
-        HttpConnectorFuture::new(async move {
-            let mut answer = json!({"Responses": {}});
-            if !nothing_to_read {
-                let response = read.await?;
-                answer = serde_json::from_slice(response.body().bytes().unwrap()).unwrap();
-            }
-            answer["UnprocessedKeys"] = unread;
-            let ok = StatusCode::try_from(200).unwrap();
-            Ok(HttpResponse::new(ok, SdkBody::from(answer.to_string())))
-        })
+/// Passes the first keys of a `BatchGetItem` on, and says of the others that they were not read.
+fn read_only(
+    inner: &SharedHttpConnector,
+    mut request: HttpRequest,
+    keys: usize,
+) -> HttpConnectorFuture {
+    let mut asked: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+    let mut unread = asked["RequestItems"].clone();
+    for (table, of_table) in asked["RequestItems"].as_object_mut().unwrap() {
+        let all = of_table["Keys"].as_array_mut().unwrap();
+        unread[table]["Keys"] = all.split_off(keys.min(all.len())).into();
     }
+    unread.as_object_mut().unwrap().retain(|_, of_table| of_table["Keys"] != json!([]));
+    let nothing_to_read = keys == 0;
+    *request.body_mut() = SdkBody::from(asked.to_string());
+    let read = inner.call(request);
+    HttpConnectorFuture::new(async move {
+        let mut answer = json!({"Responses": {}});
+        if !nothing_to_read {
+            let response = read.await?;
+            answer = serde_json::from_slice(response.body().bytes().unwrap()).unwrap();
+        }
+        answer["UnprocessedKeys"] = unread;
+        let ok = StatusCode::try_from(200).unwrap();
+        Ok(HttpResponse::new(ok, SdkBody::from(answer.to_string())))
+    })
 }
 
 fn refused(error: &str, reason: Option<&str>, items: usize) -> HttpResponse {

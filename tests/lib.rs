@@ -7,11 +7,13 @@
 
 mod asking;
 pub mod checkpoints;
+pub mod cloud;
 mod consistency;
 pub mod contract;
 pub mod faults;
 pub mod ledger;
 pub mod messaging;
+pub mod writers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use local::server;
+use local::server::{self, Services};
 use local::system::{Surroundings, System};
 use tokio::net::TcpListener;
 
@@ -68,8 +68,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let pump = tokio::spawn(async move {
         pump.run(async { drop(pump_stops.await) }).await;
     });
-    let served =
-        server::serve(listener, system.gateway, Some(system.messaging.router()), stopped).await;
+    let services =
+        Services { messaging: system.messaging.router(), tables: system.embedded.router() };
+    let served = server::serve(listener, system.gateway, Some(services), stopped).await;
     sweeper.abort();
     // After the last request, so that what it committed still has a chance to be delivered before the end;
     // what has not is delivered after the next start.

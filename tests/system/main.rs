@@ -10,6 +10,7 @@ mod assignments;
 mod audit;
 mod audit_append;
 mod audit_attacks;
+mod audit_notary;
 mod audit_proofs;
 mod audit_tiles;
 mod audit_verify;

@@ -68,7 +68,7 @@ impl Auditor {
         }
         followed.or_else(|reason| {
             tracing::error!(tenant_id = %tenant, run, reason, "a chain is not verified or not signed");
-            Ok(Followed::Behind)
+            Ok(Followed::Unable)
         })
     }
 

@@ -93,8 +93,10 @@ impl From<PublishError> for Trouble {
 enum Followed {
     /// To its end, and there is a checkpoint of it.
     Verified,
-    /// Not to its end.
+    /// Not to its end: the time was over, or another process went on.
     Behind,
+    /// Not to its end: something could not be read, signed or anchored.
+    Unable,
     /// It has a fault.
     Faulty,
 }
@@ -181,7 +183,7 @@ pub async fn handle(auditor: &Auditor, event: Value) -> Result<Report, store::Er
                 report.verified += 1;
                 sound.push(tenant);
             }
-            Ok(Followed::Behind) => report.unverified += 1,
+            Ok(Followed::Behind | Followed::Unable) => report.unverified += 1,
             Ok(Followed::Faulty) => report.faulty += 1,
             Err(error) => {
                 tracing::error!(tenant_id = %tenant, %error, "a chain cannot be verified");
@@ -201,8 +203,14 @@ pub async fn handle(auditor: &Auditor, event: Value) -> Result<Report, store::Er
                 report.faulty += 1;
                 report.verified -= 1;
             }
+            Ok(Followed::Unable) => {
+                report.unverified += 1;
+                report.verified -= 1;
+            }
             Err(error) => {
                 tracing::error!(tenant_id = %tenant, %error, "a chain cannot be read whole");
+                report.unverified += 1;
+                report.verified -= 1;
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A data folder with a chain in it, its checkpoints, and what can be done to it behind the ledger's back.
 
 mod damage;
+mod deployment;
 mod export;
 mod proof;
 mod verify;

@@ -140,6 +140,7 @@ impl App {
 
     /// The surroundings on Lambda of a function that publishes checkpoints of the audit ledger. Without a
     /// key it has no [`Notary`], and publishes none.
+    #[cfg(feature = "aws-notary")]
     pub async fn from_env_with_notary() -> Result<Self, ConfigError> {
         let (app, aws) = Self::on_aws().await?;
         let notary = Notary::on_aws(&aws, &app.config.ledger);

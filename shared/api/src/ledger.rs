@@ -1,10 +1,15 @@
 //! The shell of the audit ledger: the key that signs its checkpoints, where these are anchored, and the one
 //! way by which they come to be ([`publish()`]).
 //!
-//! A function that does not publish has no [`Notary`], and no client of the key service.
+//! A function that does not publish has no [`Notary`]; and without the feature `aws-notary` there is no client
+//! of the key service and of buckets.
 
 mod anchors;
+#[cfg(feature = "aws-notary")]
+mod bucket;
 mod key_file;
+#[cfg(feature = "aws-notary")]
+mod key_service;
 mod publish;
 mod signer;
 mod tally;
@@ -12,10 +17,11 @@ mod tiles;
 
 use std::path::Path;
 
+#[cfg(feature = "aws-notary")]
 use aws_config::SdkConfig;
 use domain::id::TenantId;
 use domain::ledger::checkpoint::{Checkpoint, Origin};
-use domain::ledger::fault::{Fault, Kind};
+use domain::ledger::fault::Fault;
 use domain::ledger::note::{Note, VerifierKey};
 
 pub use anchors::Anchors;
@@ -70,15 +76,23 @@ impl From<Fault> for PublishError {
 pub struct Notary {
     deployment: String,
     signer: Signer,
-    anchors: Option<Anchors>,
+    anchors: Anchors,
 }
 
 impl Notary {
     /// The notary on AWS; `None` where no key is configured.
+    #[cfg(feature = "aws-notary")]
     pub fn on_aws(aws: &SdkConfig, config: &LedgerConfig) -> Option<Self> {
-        let signer = Signer::of_key_service(aws, config.key_id.clone()?);
-        let anchors = config.anchor_bucket.as_ref().map(|bucket| Anchors::of(aws, bucket));
-        Some(Self { deployment: config.deployment.clone(), signer, anchors })
+        let signer = Signer::of_client(aws_sdk_kms::Client::new(aws), config.key_id.clone()?);
+        let anchors = config.anchor_bucket.as_ref().map_or(Anchors::Nowhere, |bucket| {
+            Anchors::of_client(aws_sdk_s3::Client::new(aws), bucket)
+        });
+        Some(Self::new(&config.deployment, signer, anchors))
+    }
+
+    /// The notary of a deployment, by its key and where it anchors.
+    pub fn new(deployment: &str, signer: Signer, anchors: Anchors) -> Self {
+        Self { deployment: deployment.to_owned(), signer, anchors }
     }
 
     /// A notary with a key of its own, in a file where one is named and else in memory.
@@ -87,13 +101,7 @@ impl Notary {
             Some(file) => Signer::of_file(file)?,
             None => Signer::in_memory()?,
         };
-        Ok(Self { deployment: deployment.to_owned(), signer, anchors: None })
-    }
-
-    /// The same notary, which anchors.
-    #[must_use]
-    pub fn with_anchors(self, anchors: Anchors) -> Self {
-        Self { anchors: Some(anchors), ..self }
+        Ok(Self::new(deployment, signer, Anchors::Nowhere))
     }
 
     /// The name of a tenant's chain, which is also that of its key.
@@ -117,24 +125,12 @@ impl Notary {
 
     /// Puts a signed checkpoint where nothing takes it back; nothing to do where that is nowhere.
     async fn anchor(&self, checkpoint: &Checkpoint, note: &str) -> Result<(), PublishError> {
-        match &self.anchors {
-            Some(anchors) => anchors.put(checkpoint, note).await,
-            None => Ok(()),
-        }
+        self.anchors.put(checkpoint, note).await
     }
 
     /// Holds a signed checkpoint against its anchor, where there are anchors.
     pub async fn hold_anchor(&self, checkpoint: &Checkpoint) -> Result<(), PublishError> {
-        let Some(anchors) = &self.anchors else { return Ok(()) };
-        let (size, there) = (checkpoint.size, anchors.get(checkpoint).await?);
-        let Some(there) = there else {
-            let kind = Kind::CheckpointForged { reason: "it is not anchored".to_owned() };
-            return Err(Fault::of_range(1, size, kind).into());
-        };
         let key = self.signer.verifier_key_named(&checkpoint.origin).await?;
-        match Checkpoint::open(&there, &key) {
-            Ok(anchored) if anchored == *checkpoint => Ok(()),
-            _ => Err(anchors::split_view(checkpoint).into()),
-        }
+        self.anchors.hold(checkpoint, &key).await
     }
 }

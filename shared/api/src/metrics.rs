@@ -13,11 +13,15 @@ use crate::observe::Observed;
 /// Most values that one line may hold of one metric.
 const METRIC_VALUES_MAX: usize = 100;
 
+/// The dimensions of a function that serves no routes.
+const BY_FUNCTION: &[&[&str]] = &[&["function"]];
+
+/// A metric: its name, its unit, and its value, or several of them. Null is none: then it is not declared.
+type Metric<'a> = (&'a str, &'a str, Value);
+
 /// Writes the metrics of a request.
 pub(crate) fn emit(namespace: &str, observed: &Observed<'_>, at: Timestamp) {
-    let line = embedded(namespace, observed, at).to_string();
-    // A metric that cannot be written is not worth a request.
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    write(&of_request(namespace, observed, at));
 }
 
 /// Writes the metrics of a delivery.
@@ -28,151 +32,101 @@ pub(crate) fn emit_delivery(
     oldest_seconds: Option<f64>,
     at: Timestamp,
 ) {
-    let line = embedded_delivery(namespace, function, tally, oldest_seconds, at).to_string();
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
-}
-
-/// Writes counts of a function that has no metrics of its own kind.
-pub fn count(namespace: &str, function: &str, counts: &[(&str, usize)], at: Timestamp) {
-    let line = embedded_counts(namespace, function, counts, at).to_string();
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
-}
-
-/// The line: each count under its name.
-fn embedded_counts(
-    namespace: &str,
-    function: &str,
-    counts: &[(&str, usize)],
-    at: Timestamp,
-) -> Value {
-    let metrics: Vec<Value> =
-        counts.iter().map(|(name, _)| json!({"Name": name, "Unit": "Count"})).collect();
-    let mut line = json!({
-        "_aws": {
-            "Timestamp": at.as_microseconds() / 1_000,
-            "CloudWatchMetrics": [{
-                "Namespace": namespace,
-                "Dimensions": [["function"]],
-                "Metrics": metrics,
-            }],
-        },
-        "level": "INFO",
-        "message": "metrics",
-        "function": function,
-    });
-    if let Value::Object(members) = &mut line {
-        members.extend(counts.iter().map(|(name, count)| ((*name).to_owned(), json!(count))));
-    }
-    line
+    write(&of_delivery(namespace, function, tally, oldest_seconds, at));
 }
 
 /// Writes the metrics of a run of the ledger's verifier.
 pub(crate) fn emit_audit(namespace: &str, function: &str, tally: &AuditTally, at: Timestamp) {
-    let line = embedded_audit(namespace, function, tally, at).to_string();
+    write(&of_audit(namespace, function, tally, at));
+}
+
+/// Writes counts of a function that has no metrics of its own kind.
+pub fn count(namespace: &str, function: &str, counts: &[(&str, usize)], at: Timestamp) {
+    let metrics = counts.iter().map(|(name, count)| (*name, "Count", json!(count)));
+    write(&line(namespace, BY_FUNCTION, metrics, &[("function", function)], at));
+}
+
+fn write(line: &Value) {
+    // A metric that cannot be written is not worth a request.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
-/// The line: how many chains were verified, how many could not be, how many have a fault, and how long the
-/// oldest record had waited.
-fn embedded_audit(namespace: &str, function: &str, tally: &AuditTally, at: Timestamp) -> Value {
-    let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
-    json!({
-        "_aws": {
-            "Timestamp": at.as_microseconds() / 1_000,
-            "CloudWatchMetrics": [{
-                "Namespace": namespace,
-                "Dimensions": [["function"]],
-                "Metrics": [
-                    metric("AuditVerified", "Count"),
-                    metric("AuditUnverified", "Count"),
-                    metric("AuditFaults", "Count"),
-                    metric("AuditVerificationLag", "Seconds"),
-                ],
-            }],
-        },
-        "level": "INFO",
-        "message": "metrics",
-        "function": function,
-        "AuditVerified": tally.verified,
-        "AuditUnverified": tally.unverified,
-        "AuditFaults": tally.faults,
-        "AuditVerificationLag": tally.lag_seconds,
-    })
+/// The line: its metrics, and the members by which they are told apart and found.
+fn line<'a>(
+    namespace: &str,
+    dimensions: &[&[&str]],
+    metrics: impl IntoIterator<Item = Metric<'a>>,
+    members: &[(&'a str, &str)],
+    at: Timestamp,
+) -> Value {
+    let metrics: Vec<Metric<'a>> =
+        metrics.into_iter().filter(|(.., value)| !value.is_null()).collect();
+    let declared: Vec<Value> =
+        metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
+    let declaration = json!({
+        "Timestamp": at.as_microseconds() / 1_000,
+        "CloudWatchMetrics": [
+            {"Namespace": namespace, "Dimensions": dimensions, "Metrics": declared},
+        ],
+    });
+    [("_aws", declaration), ("level", json!("INFO")), ("message", json!("metrics"))]
+        .into_iter()
+        .chain(members.iter().map(|(name, value)| (*name, json!(value))))
+        .chain(metrics.into_iter().map(|(name, _, value)| (name, value)))
+        .collect()
 }
 
-/// The line: how much arrived, was given up, was tried again, how long it took (a value for each row, from
-/// which CloudWatch makes percentiles), and how long the oldest has waited.
-fn embedded_delivery(
+/// How many chains were verified, how many could not be, how many have a fault, and how long the oldest
+/// record had waited.
+fn of_audit(namespace: &str, function: &str, tally: &AuditTally, at: Timestamp) -> Value {
+    let metrics = [
+        ("AuditVerified", "Count", json!(tally.verified)),
+        ("AuditUnverified", "Count", json!(tally.unverified)),
+        ("AuditFaults", "Count", json!(tally.faults)),
+        ("AuditVerificationLag", "Seconds", json!(tally.lag_seconds)),
+    ];
+    line(namespace, BY_FUNCTION, metrics, &[("function", function)], at)
+}
+
+/// How much arrived, was given up, was tried again, how long it took (a value for each row, from which
+/// CloudWatch makes percentiles), and how long the oldest has waited.
+fn of_delivery(
     namespace: &str,
     function: &str,
     tally: &Tally,
     oldest_seconds: Option<f64>,
     at: Timestamp,
 ) -> Value {
-    let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
-    let mut metrics = vec![
-        metric("Published", "Count"),
-        metric("DeliveriesFailed", "Count"),
-        metric("DeliveriesRetried", "Count"),
-    ];
-    if !tally.lags.is_empty() {
-        metrics.push(metric("DeliveryLag", "Milliseconds"));
-    }
-    if oldest_seconds.is_some() {
-        metrics.push(metric("OldestPendingAge", "Seconds"));
-    }
     let lags: Vec<f64> = tally.lags.iter().copied().take(METRIC_VALUES_MAX).collect();
-    json!({
-        "_aws": {
-            "Timestamp": at.as_microseconds() / 1_000,
-            "CloudWatchMetrics": [{
-                "Namespace": namespace,
-                "Dimensions": [["function"]],
-                "Metrics": metrics,
-            }],
-        },
-        "level": "INFO",
-        "message": "metrics",
-        "function": function,
-        "Published": tally.published,
-        "DeliveriesFailed": tally.failed,
-        "DeliveriesRetried": tally.retried,
-        "DeliveryLag": lags,
-        "OldestPendingAge": oldest_seconds,
-    })
+    let lags = if lags.is_empty() { Value::Null } else { json!(lags) };
+    let metrics = [
+        ("Published", "Count", json!(tally.published)),
+        ("DeliveriesFailed", "Count", json!(tally.failed)),
+        ("DeliveriesRetried", "Count", json!(tally.retried)),
+        ("DeliveryLag", "Milliseconds", lags),
+        ("OldestPendingAge", "Seconds", json!(oldest_seconds)),
+    ];
+    line(namespace, BY_FUNCTION, metrics, &[("function", function)], at)
 }
 
-/// The line: latency, errors and capacity by function and route.
-fn embedded(namespace: &str, observed: &Observed<'_>, at: Timestamp) -> Value {
-    let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
-    json!({
-        "_aws": {
-            "Timestamp": at.as_microseconds() / 1_000,
-            "CloudWatchMetrics": [{
-                "Namespace": namespace,
-                "Dimensions": [["function"], ["function", "route"]],
-                "Metrics": [
-                    metric("Latency", "Milliseconds"),
-                    metric("ClientErrors", "Count"),
-                    metric("ServerErrors", "Count"),
-                    metric("ReadUnits", "Count"),
-                    metric("WriteUnits", "Count"),
-                    metric("RoundTrips", "Count"),
-                ],
-            }],
-        },
-        "level": "INFO",
-        "message": "metrics",
-        "function": observed.function,
-        "route": format!("{} {}", observed.method, observed.route),
-        "request_id": observed.ids.request_id,
-        "Latency": observed.duration_milliseconds,
-        "ClientErrors": u8::from((400..500).contains(&observed.status)),
-        "ServerErrors": u8::from(observed.status >= 500),
-        "ReadUnits": observed.usage.read_units,
-        "WriteUnits": observed.usage.write_units,
-        "RoundTrips": observed.usage.round_trips,
-    })
+/// Latency, errors and capacity by function and route.
+fn of_request(namespace: &str, observed: &Observed<'_>, at: Timestamp) -> Value {
+    let is_client_error = (400..500).contains(&observed.status);
+    let metrics = [
+        ("Latency", "Milliseconds", json!(observed.duration_milliseconds)),
+        ("ClientErrors", "Count", json!(u8::from(is_client_error))),
+        ("ServerErrors", "Count", json!(u8::from(observed.status >= 500))),
+        ("ReadUnits", "Count", json!(observed.usage.read_units)),
+        ("WriteUnits", "Count", json!(observed.usage.write_units)),
+        ("RoundTrips", "Count", json!(observed.usage.round_trips)),
+    ];
+    let route = format!("{} {}", observed.method, observed.route);
+    let members = [
+        ("function", observed.function),
+        ("route", &route),
+        ("request_id", &observed.ids.request_id),
+    ];
+    line(namespace, &[&["function"], &["function", "route"]], metrics, &members, at)
 }
 
 #[cfg(test)]
@@ -184,10 +138,10 @@ mod tests {
     #[test]
     fn a_delivery_declares_only_metrics_that_it_has_values_of() {
         let at = Timestamp::from_microseconds(1_000).unwrap();
-        let line = embedded_delivery("EPR", "outbox-relay", &Tally::default(), None, at);
+        let line = of_delivery("EPR", "outbox-relay", &Tally::default(), None, at);
         assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().len(), 3);
         let tally = Tally { published: 101, lags: vec![1.0; 101], ..Tally::default() };
-        let line = embedded_delivery("EPR", "outbox-relay", &tally, Some(2.0), at);
+        let line = of_delivery("EPR", "outbox-relay", &tally, Some(2.0), at);
         for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap() {
             assert!(!line[metric["Name"].as_str().unwrap()].is_null(), "{metric}");
         }
@@ -210,7 +164,7 @@ mod tests {
             usage: Usage::default(),
             cause: None,
         };
-        let line = embedded("EPR", &observed, Timestamp::from_microseconds(1_000).unwrap());
+        let line = of_request("EPR", &observed, Timestamp::from_microseconds(1_000).unwrap());
         let declared = &line["_aws"]["CloudWatchMetrics"][0];
         for metric in declared["Metrics"].as_array().unwrap() {
             assert!(line[metric["Name"].as_str().unwrap()].is_number(), "{metric}");

@@ -15,18 +15,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt;
 use local::embedded::Embedded;
 use local::messaging::Messaging;
 use local::system::{Clients, Surroundings, System};
+use local::wire;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -103,8 +100,12 @@ async fn latencies() -> Vec<Duration> {
     let folder = tempfile::tempdir().unwrap();
     let topic = Topic::default();
     let clients = |embedded: &Embedded, messaging: &Messaging| {
-        let wire = Wire { inner: messaging.http_client(), topic: topic.clone() };
-        let sns = messaging.sns_config().http_client(SharedHttpClient::new(wire));
+        let topic = topic.clone();
+        let watched = wire::past(messaging.http_client(), move |inner, request| {
+            topic.note(&request);
+            inner.call(request)
+        });
+        let sns = messaging.sns_config().http_client(watched);
         let mut clients = Clients::of(embedded, messaging);
         clients.messaging.sns = Some(aws_sdk_sns::Client::from_conf(sns.build()));
         clients
@@ -184,36 +185,5 @@ impl Topic {
         for id in ids {
             arrived.entry(id.to_owned()).or_insert(now);
         }
-    }
-}
-
-/// The way to the topic, which is watched.
-#[derive(Debug)]
-struct Wire {
-    inner: SharedHttpClient,
-    topic: Topic,
-}
-
-impl HttpClient for Wire {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        let inner = self.inner.http_connector(settings, components);
-        SharedHttpConnector::new(Connection { inner, topic: self.topic.clone() })
-    }
-}
-
-#[derive(Debug)]
-struct Connection {
-    inner: SharedHttpConnector,
-    topic: Topic,
-}
-
-impl HttpConnector for Connection {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.topic.note(&request);
-        self.inner.call(request)
     }
 }

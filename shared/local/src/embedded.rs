@@ -151,6 +151,11 @@ impl Embedded {
         connector::http_client(self.clone())
     }
 
+    /// Serves reads of the tables that come over a socket, for any client of DynamoDB.
+    pub fn router(&self) -> axum::Router {
+        connector::router(self.clone())
+    }
+
     /// The folder that the tables are kept in, unless they are in memory.
     pub(crate) fn folder(&self) -> Option<Arc<DataFolder>> {
         self.folder.clone()

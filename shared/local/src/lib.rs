@@ -16,6 +16,7 @@ pub mod schedule;
 pub mod server;
 pub mod system;
 pub mod template;
+pub mod wire;
 
 #[cfg(test)]
 mod example;

@@ -1,4 +1,4 @@
-//! The gateway on a socket of this machine, and topics and queues beside it.
+//! The gateway on a socket of this machine, and topics, queues and tables beside it.
 
 use crate::gateway::Gateway;
 use axum::Router;
@@ -21,19 +21,19 @@ const SHUTDOWN_SECONDS_MAX: u64 = 5;
 /// Serves HTTP/1.1 until `shutdown`, then takes no new requests and lets those under way finish,
 /// for at most five seconds.
 ///
-/// With `messaging` ([`crate::messaging::Messaging::router`]) the same port takes the calls of SNS and
-/// SQS, as every client of AWS sends them: `aws --endpoint-url http://127.0.0.1:8000 sqs list-queues`.
-/// No route of the template is in their way, since none has the path `/`.
+/// With `services` the same port takes the calls of SNS, SQS and DynamoDB, as every client of AWS sends
+/// them: `aws --endpoint-url http://127.0.0.1:8000 sqs list-queues`. No route of the template is in their
+/// way, since none has the path `/`.
 ///
-/// An open gateway ([`Gateway::is_open`]) is served on loopback only, and so are topics and queues, which
-/// ask nobody who they are.
+/// An open gateway ([`Gateway::is_open`]) is served on loopback only, and so are the services, which ask
+/// nobody who they are.
 pub async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
-    messaging: Option<Router>,
+    services: Option<Services>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    if gateway.is_open() || messaging.is_some() {
+    if gateway.is_open() || services.is_some() {
         loopback_only(listener.local_addr()?)?;
     }
     let (stopping, stopped) = oneshot::channel::<()>();
@@ -41,11 +41,11 @@ pub async fn serve(
     // refuses the option still serves.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let answer =
-        async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| match messaging
+        async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| match services
             .as_ref()
-            .filter(|_| is_for_messaging(&request))
+            .and_then(|services| services.of(&request))
         {
-            Some(messaging) => match messaging.clone().oneshot(request).await {
+            Some(service) => match service.clone().oneshot(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             },
@@ -62,17 +62,33 @@ pub async fn serve(
     }
 }
 
-/// Whether a request is of a client of SQS, which names its operation in a header, or of SNS, which
-/// sends a form.
-fn is_for_messaging(request: &Request) -> bool {
-    let begins = |name: &str, wanted: &str| {
-        let value = request.headers().get(name).and_then(|value| value.to_str().ok());
-        value.is_some_and(|value| value.starts_with(wanted))
-    };
-    request.method() == Method::POST
-        && request.uri().path() == "/"
-        && (begins("x-amz-target", "AmazonSQS.")
-            || begins(header::CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded"))
+/// What clients of AWS reach beside the gateway.
+#[derive(Clone, Debug)]
+pub struct Services {
+    /// Topics and queues ([`crate::messaging::Messaging::router`]).
+    pub messaging: Router,
+    /// Tables ([`crate::embedded::Embedded::router`]).
+    pub tables: Router,
+}
+
+impl Services {
+    /// Whom a request is for: SQS and DynamoDB are told by the header that names the operation, SNS by the
+    /// form that it is sent.
+    fn of(&self, request: &Request) -> Option<&Router> {
+        let begins = |name: &str, wanted: &str| {
+            let value = request.headers().get(name).and_then(|value| value.to_str().ok());
+            value.is_some_and(|value| value.starts_with(wanted))
+        };
+        if request.method() != Method::POST || request.uri().path() != "/" {
+            return None;
+        }
+        if begins("x-amz-target", "DynamoDB_") {
+            return Some(&self.tables);
+        }
+        let is_for_messaging = begins("x-amz-target", "AmazonSQS.")
+            || begins(header::CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded");
+        is_for_messaging.then_some(&self.messaging)
+    }
 }
 
 /// Refuses an address that other machines can reach: whoever connects is let in as `local`.
@@ -99,6 +115,7 @@ async fn overdue(stopped: oneshot::Receiver<()>) {
 mod tests {
     use super::*;
     use crate::authorizer::Authorizer;
+    use crate::embedded::Embedded;
     use crate::example::{clock, template};
     use crate::messaging::Messaging;
     use axum::routing::get;
@@ -133,7 +150,10 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let messaging = Messaging::memory(&template(), clock()).unwrap().router();
-        let served = spawn(serve(listener, Arc::new(gateway), Some(messaging), async {
+        let tables = Embedded::memory().unwrap();
+        tables.create_tables(&template()).unwrap();
+        let services = Services { messaging, tables: tables.router() };
+        let served = spawn(serve(listener, Arc::new(gateway), Some(services), async {
             stopped.await.unwrap();
         }));
         Running { address, started, stop, served }
@@ -219,6 +239,33 @@ mod tests {
         assert!(topics.contains("200 OK") && topics.contains("<ListTopicsResponse"), "{topics}");
         assert!(other.contains("404 Not Found"), "{other}");
         assert!(!elsewhere.contains("QueueUrls"), "{elsewhere}");
+        assert!(page.contains("403 Forbidden"), "{page}");
+        running.stop.send(()).unwrap();
+        running.served.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn tables_are_read_at_the_root_and_not_written_and_not_by_a_page() {
+        let running = running().await;
+        let address = running.address;
+        let asked = spawn_blocking(move || {
+            let ask = |operation: &str, more: &str| {
+                let headers = format!("x-amz-target: DynamoDB_20120810.{operation}\r\n{more}");
+                post(address, "/", &headers, "{}")
+            };
+            [
+                ask("ListTables", ""),
+                ask("PutItem", ""),
+                ask("DeleteTable", ""),
+                ask("ListTables", "origin: http://example.com\r\n"),
+            ]
+        });
+        let [listed, put, deleted, page] = asked.await.unwrap();
+        assert!(listed.contains("200 OK") && listed.contains("TableNames"), "{listed}");
+        for refused in [put, deleted] {
+            assert!(refused.contains("400 Bad Request"), "{refused}");
+            assert!(refused.contains("AccessDeniedException"), "{refused}");
+        }
         assert!(page.contains("403 Forbidden"), "{page}");
         running.stop.send(()).unwrap();
         running.served.await.unwrap().unwrap();

@@ -1,7 +1,7 @@
 //! The audit table: chains of records to which things are only ever added.
 //!
-//! **Invariant:** every write is a put of something that is not there yet, or that says the same as what
-//! is. Nothing here updates or deletes, and the template forbids both to everyone.
+//! **Invariant:** every write is an insert of something that is not there yet ([`crate::insert`]). Nothing
+//! here replaces, updates or deletes, and the template grants none of these to anyone.
 //!
 //! # How a batch is appended
 //!

@@ -50,6 +50,7 @@ mod error;
 mod events;
 mod grants;
 mod graph;
+mod insert;
 mod item;
 mod key;
 pub mod ledger;

@@ -9,11 +9,16 @@ use domain::ledger::segment::{Body, Segment};
 
 use super::{Chain, Item, bytes, key_of, text};
 
-type Items = BTreeMap<(String, String), Item>;
-type Change = Box<dyn Fn(&mut Items)>;
+pub(super) type Items = BTreeMap<(String, String), Item>;
+pub(super) type Change = Box<dyn Fn(&mut Items)>;
 
 /// A damage, the words that verify it, and what is said.
-struct Damage(&'static str, &'static [&'static str], Change, &'static str);
+pub(super) struct Damage(
+    pub(super) &'static str,
+    pub(super) &'static [&'static str],
+    pub(super) Change,
+    pub(super) &'static str,
+);
 
 fn damage(
     name: &'static str,
@@ -147,7 +152,7 @@ fn of_bodies() -> Vec<Damage> {
     ]
 }
 
-fn of_commits() -> Vec<Damage> {
+pub(super) fn of_commits() -> Vec<Damage> {
     vec![
         damage(
             "a segment gone from the middle",
@@ -264,7 +269,7 @@ fn of_fields() -> Vec<Damage> {
     ]
 }
 
-fn of_what_stands_beside() -> Vec<Damage> {
+pub(super) fn of_what_stands_beside() -> Vec<Damage> {
     let is_event = |pk: &str, event: &str| pk.contains("audit-event") && pk.ends_with(event);
     vec![
         damage(

@@ -1,31 +1,33 @@
-//! Anchors: signed checkpoints in a bucket that the tables have no power over, each put once.
-//!
-//! The bucket's own rules (Object Lock, another account) keep what is there; here nothing is overwritten.
+//! Anchors: signed checkpoints where the tables have no power over them.
 
-use aws_config::SdkConfig;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::primitives::ByteStream;
 use domain::ledger::checkpoint::Checkpoint;
 use domain::ledger::fault::{Fault, Kind};
+use domain::ledger::note::VerifierKey;
 
 use super::PublishError;
+#[cfg(feature = "aws-notary")]
+use super::bucket::Bucket;
 
-/// Where checkpoints are anchored: the object `<origin>/<size>` of a bucket.
-#[derive(Clone, Debug)]
-pub struct Anchors {
-    client: aws_sdk_s3::Client,
-    bucket: String,
+/// Where signed checkpoints are put beside the table.
+#[derive(Clone, Debug, Default)]
+pub enum Anchors {
+    /// Nowhere: there is nothing to put, and nothing to hold against.
+    #[default]
+    Nowhere,
+    /// In a bucket.
+    #[cfg(feature = "aws-notary")]
+    Bucket(Bucket),
 }
 
+#[cfg_attr(
+    not(feature = "aws-notary"),
+    expect(unused_variables, reason = "without a bucket nothing is put or held")
+)]
 impl Anchors {
-    /// In a bucket.
-    pub fn of(aws: &SdkConfig, bucket: &str) -> Self {
-        Self::of_client(aws_sdk_s3::Client::new(aws), bucket)
-    }
-
-    /// In a bucket, by a client.
+    /// In a bucket of S3, by a client of it.
+    #[cfg(feature = "aws-notary")]
     pub fn of_client(client: aws_sdk_s3::Client, bucket: &str) -> Self {
-        Self { client, bucket: bucket.to_owned() }
+        Self::Bucket(Bucket::new(client, bucket.to_owned()))
     }
 
     /// Puts a checkpoint where none of its size is. One with another text is a split view.
@@ -34,57 +36,34 @@ impl Anchors {
         checkpoint: &Checkpoint,
         note: &str,
     ) -> Result<(), PublishError> {
-        let put = self
-            .client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(place(checkpoint))
-            .if_none_match("*")
-            .content_type("text/plain; charset=utf-8")
-            .body(ByteStream::from(note.as_bytes().to_vec()))
-            .send()
-            .await;
-        let Err(error) = put else { return Ok(()) };
-        // 412: it is there. 409: another is putting it at this moment; so it is there, or soon.
-        if error.code() != Some("PreconditionFailed") && !is_conflict(&error) {
-            return Err(PublishError::Anchor(DisplayErrorContext(error).to_string()));
-        }
-        match self.get(checkpoint).await? {
-            Some(there) if there == note => Ok(()),
-            Some(_) => Err(split_view(checkpoint).into()),
-            None => Err(PublishError::Anchor("another is anchoring it".to_owned())),
+        match self {
+            Self::Nowhere => Ok(()),
+            #[cfg(feature = "aws-notary")]
+            Self::Bucket(bucket) => bucket.put(checkpoint, note).await,
         }
     }
 
-    /// What is anchored of a checkpoint's size.
-    pub(super) async fn get(
+    /// Holds a signed checkpoint against what is anchored of its size.
+    pub(super) async fn hold(
         &self,
         checkpoint: &Checkpoint,
-    ) -> Result<Option<String>, PublishError> {
-        let get = self.client.get_object().bucket(&self.bucket).key(place(checkpoint)).send().await;
-        let output = match get {
-            Ok(output) => output,
-            Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
-            Err(error) => {
-                return Err(PublishError::Anchor(DisplayErrorContext(error).to_string()));
+        key: &VerifierKey,
+    ) -> Result<(), PublishError> {
+        match self {
+            Self::Nowhere => Ok(()),
+            #[cfg(feature = "aws-notary")]
+            Self::Bucket(bucket) => {
+                let Some(there) = bucket.get(checkpoint).await? else {
+                    let kind = Kind::CheckpointForged { reason: "it is not anchored".to_owned() };
+                    return Err(Fault::of_range(1, checkpoint.size, kind).into());
+                };
+                match Checkpoint::open(&there, key) {
+                    Ok(anchored) if anchored == *checkpoint => Ok(()),
+                    _ => Err(split_view(checkpoint).into()),
+                }
             }
-        };
-        let bytes = output.body.collect().await;
-        let bytes = bytes.map_err(|error| PublishError::Anchor(error.to_string()))?;
-        // What is no text is not what was put.
-        Ok(Some(String::from_utf8_lossy(&bytes.into_bytes()).into_owned()))
+        }
     }
-}
-
-fn place(checkpoint: &Checkpoint) -> String {
-    format!("{}/{}", checkpoint.origin, checkpoint.size)
-}
-
-fn is_conflict<E, R>(error: &SdkError<E, R>) -> bool
-where
-    E: ProvideErrorMetadata,
-{
-    matches!(error, SdkError::ServiceError(_)) && error.code() == Some("ConditionalRequestConflict")
 }
 
 /// Two checkpoints of one size: the one that was anchored, and this.

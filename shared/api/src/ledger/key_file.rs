@@ -1,6 +1,6 @@
 //! A key of Ed25519 in a file: PKCS #8 in PEM (RFC 8410), as `openssl genpkey -algorithm ed25519` writes it.
 //!
-//! Both forms are a fixed start and 32 bytes, so nothing is needed to read them.
+//! The form is a fixed start and 32 bytes, so nothing is needed to read it.
 
 use std::fs;
 use std::io::{self, Write};
@@ -14,10 +14,6 @@ use ed25519_dalek::SigningKey;
 const PRIVATE_KEY_START: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
-
-/// What the 32 bytes of a public key follow (RFC 8410, section 4).
-const PUBLIC_KEY_START: [u8; 12] =
-    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----\n";
 const END: &str = "\n-----END PRIVATE KEY-----\n";
@@ -93,11 +89,6 @@ fn read(text: &str) -> Option<SigningKey> {
     Some(SigningKey::from_bytes(secret.try_into().ok()?))
 }
 
-/// The 32 bytes of a public key, from the form in which the key service gives it.
-pub(super) fn public_key(der: &[u8]) -> Option<[u8; 32]> {
-    der.strip_prefix(&PUBLIC_KEY_START)?.try_into().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,8 +102,7 @@ mod tests {
     #[test]
     fn the_keys_of_rfc_8410_are_read_and_belong_together() {
         let key = read(EXAMPLE).unwrap();
-        let public = public_key(&STANDARD.decode(PUBLIC).unwrap()).unwrap();
-        assert_eq!(key.verifying_key().as_bytes(), &public);
+        assert!(STANDARD.decode(PUBLIC).unwrap().ends_with(key.verifying_key().as_bytes()));
         assert_eq!(write(&key), EXAMPLE);
     }
 
@@ -123,6 +113,5 @@ mod tests {
         {
             assert!(read(bad).is_none(), "{bad}");
         }
-        assert!(public_key(&[0x30; 44]).is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! The operations of DynamoDB and its streams that the embedded engine is asked for.
 //!
-//! **Invariant:** no `PartiQL`, tags, vectors or backups. The product does not use them, and what is
+//! **Invariant:** no tags, vectors or backups. The product does not use them, and what is
 //! not listed is refused as unknown rather than half supported.
 
 use super::Embedded;
@@ -16,6 +16,7 @@ pub(super) fn perform(embedded: &Embedded, target: &str, body: &[u8]) -> Option<
         .or_else(|| target.strip_prefix("DynamoDBStreams_20120810."))?;
     let Embedded { database: db, replays, .. } = embedded;
     Some(match operation {
+        "BatchExecuteStatement" => answer(body, |request| db.batch_execute_statement(request)),
         "BatchGetItem" => answer(body, |request| db.batch_get_item(request)),
         "BatchWriteItem" => answer(body, |request| db.batch_write_item(request)),
         "CreateTable" => answer(body, |request| db.create_table(request)),
@@ -24,6 +25,7 @@ pub(super) fn perform(embedded: &Embedded, target: &str, body: &[u8]) -> Option<
         "DescribeStream" => answer(body, |request| db.describe_stream(request)),
         "DescribeTable" => answer(body, |request| db.describe_table(request)),
         "DescribeTimeToLive" => answer(body, |request| db.describe_time_to_live(request)),
+        "ExecuteStatement" => answer(body, |request| db.execute_statement(request)),
         "GetItem" => answer(body, |request| db.get_item(request)),
         "GetRecords" => answer(body, |request| db.get_records(request)),
         "GetShardIterator" => answer(body, |request| db.get_shard_iterator(request)),
@@ -41,6 +43,15 @@ pub(super) fn perform(embedded: &Embedded, target: &str, body: &[u8]) -> Option<
         "UpdateTimeToLive" => answer(body, |request| db.update_time_to_live(request)),
         _ => return None,
     })
+}
+
+/// Whether an operation only reads.
+pub(super) fn is_read(target: &str) -> bool {
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    matches!(
+        operation,
+        "BatchGetItem" | "DescribeTable" | "GetItem" | "ListTables" | "Query" | "Scan"
+    )
 }
 
 fn answer<Request: DeserializeOwned, Response: Serialize>(

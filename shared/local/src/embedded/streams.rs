@@ -45,7 +45,13 @@ impl Embedded {
         let operation = target.rsplit('.').next().unwrap_or_default();
         if matches!(
             operation,
-            "BatchWriteItem" | "DeleteItem" | "PutItem" | "TransactWriteItems" | "UpdateItem"
+            "BatchExecuteStatement"
+                | "BatchWriteItem"
+                | "DeleteItem"
+                | "ExecuteStatement"
+                | "PutItem"
+                | "TransactWriteItems"
+                | "UpdateItem"
         ) {
             self.writes.send_replace(());
         }

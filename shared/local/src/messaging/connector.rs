@@ -2,9 +2,8 @@
 
 use super::fault::Fault;
 use super::{Messaging, sns, sqs};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
-};
+use crate::wire;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use axum::Router;
@@ -17,8 +16,21 @@ use serde_json::{Value, json};
 const TARGET: &str = "x-amz-target";
 
 pub(super) fn http_client(messaging: Messaging) -> SharedHttpClient {
-    let connector = SharedHttpConnector::new(Connector { messaging });
-    http_client_fn(move |_settings, _components| connector.clone())
+    wire::ends_in(move |request| {
+        let messaging = messaging.clone();
+        async move { Ok(respond(&messaging, &request).await) }
+    })
+}
+
+async fn respond(messaging: &Messaging, request: &HttpRequest) -> HttpResponse {
+    let body = request.body().bytes().unwrap_or_default();
+    let answer = answer(messaging, request.headers().get(TARGET), body).await;
+    let mut response = HttpResponse::new(answer.status.into(), SdkBody::from(answer.body));
+    response.headers_mut().insert("content-type", answer.content_type);
+    if let Some(error) = answer.error {
+        response.headers_mut().insert("x-amzn-query-error", error);
+    }
+    response
 }
 
 /// Serves what comes over a socket, except from a web page: any page in a browser on this machine
@@ -37,29 +49,6 @@ pub(super) fn router(messaging: Messaging) -> Router {
         // Every part is ours and sound.
         response.body(Body::from(body)).unwrap_or_default()
     })
-}
-
-#[derive(Debug)]
-struct Connector {
-    messaging: Messaging,
-}
-
-impl HttpConnector for Connector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let messaging = self.messaging.clone();
-        HttpConnectorFuture::new(async move {
-            // As a network would, so that requests made side by side interleave.
-            tokio::task::yield_now().await;
-            let body = request.body().bytes().unwrap_or_default();
-            let answer = answer(&messaging, request.headers().get(TARGET), body).await;
-            let mut response = HttpResponse::new(answer.status.into(), SdkBody::from(answer.body));
-            response.headers_mut().insert("content-type", answer.content_type);
-            if let Some(error) = answer.error {
-                response.headers_mut().insert("x-amzn-query-error", error);
-            }
-            Ok(response)
-        })
-    }
 }
 
 struct Answer {

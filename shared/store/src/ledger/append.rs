@@ -1,15 +1,14 @@
-//! The writer: group commit with one conditional put, in the order that the module above gives.
+//! The writer: group commit with one insert, in the order that the module above gives.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, ReturnConsumedCapacity, WriteRequest};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::id::TenantId;
 use domain::ledger::commit::{Commit, Head, append};
 use domain::ledger::message::Message;
 use domain::ledger::segment::Body;
 use domain::time::Clock;
-use futures::future::try_join_all;
 
 use super::batch::{Appended, Batch};
 use super::{IndexEntry, StoredSegment, chain, head_of, unreadable};
@@ -18,7 +17,6 @@ use crate::error::Error;
 use crate::item::{Item, from_item, index, text, to_item};
 use crate::key::{self, CHAINS, Key};
 use crate::ledger::read::placed;
-use crate::meter::Call;
 use crate::pause::random_pause;
 
 /// How often the end of a chain is read anew before a writer gives up: others keep appending, or the
@@ -27,12 +25,6 @@ pub const APPEND_ATTEMPTS_MAX: u32 = 10;
 
 /// The first pause before the end is read anew, in milliseconds; a commit takes about as long.
 const PAUSE_MILLISECONDS: u64 = 5;
-
-/// Items of one `BatchWriteItem`.
-const BATCH_ITEMS_MAX: usize = 25;
-
-/// How often what a `BatchWriteItem` left over is sent again.
-const BATCH_ROUNDS_MAX: u32 = 6;
 
 impl Store {
     /// Appends messages to the chain of a tenant, each once; says for each, in their order, what became of
@@ -157,13 +149,13 @@ impl Store {
         let mut item = key::audit_body(tenant, &body.hash).into_item();
         item.insert("bytes".to_owned(), AttributeValue::B(Blob::new(body.bytes.clone())));
         // Whatever has its name already has its bytes.
-        self.put_new(&self.tables.audit, item).await?;
+        self.insert(&self.tables.audit, item).await?;
         let mut item = to_item(key::audit_commit(tenant, commit.number), commit)?;
         if commit.number == 1 {
             let place = key::by_time(commit.recorded_at, tenant.as_str());
             index(&mut item, CHAINS, key::audit_chain(tenant), place);
         }
-        self.put_new(&self.tables.audit, item).await
+        self.insert(&self.tables.audit, item).await
     }
 
     /// The index of a segment, then the mark that it is complete.
@@ -177,40 +169,9 @@ impl Store {
             .into_iter()
             .map(|(event_id, entry)| to_item(key::audit_event(tenant, event_id), &entry))
             .collect::<Result<Vec<Item>, Error>>()?;
-        try_join_all(items.chunks(BATCH_ITEMS_MAX).map(|items| self.put_batch(items))).await?;
+        self.insert_all(&self.tables.audit, items).await?;
         let mark = key::audit_indexed(tenant, number).into_item();
-        self.put_new(&self.tables.audit, mark).await.map(drop)
-    }
-
-    /// Puts items that say the same whoever puts them.
-    async fn put_batch(&self, items: &[Item]) -> Result<(), Error> {
-        let put = |item: &Item| {
-            let put = PutRequest::builder().set_item(Some(item.clone())).build();
-            put.map(|put| WriteRequest::builder().put_request(put).build())
-                .map_err(|error| Error::Defect(error.to_string()))
-        };
-        let puts = items.iter().map(put).collect::<Result<Vec<_>, Error>>()?;
-        let mut unwritten = HashMap::from([(self.tables.audit.clone(), puts)]);
-        for round in 0..BATCH_ROUNDS_MAX {
-            if round > 0 {
-                tokio::time::sleep(random_pause(PAUSE_MILLISECONDS, round)).await;
-            }
-            let call = Call::begin();
-            let output = self
-                .client
-                .batch_write_item()
-                .set_request_items(Some(unwritten))
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| Error::from_sdk("BatchWriteItem", &error))?;
-            call.end_write(output.consumed_capacity());
-            unwritten = output.unprocessed_items.unwrap_or_default();
-            if unwritten.values().all(Vec::is_empty) {
-                return Ok(());
-            }
-        }
-        Err(Error::Busy("BatchWriteItem left items unwritten".to_owned()))
+        self.insert(&self.tables.audit, mark).await.map(drop)
     }
 
     /// Where events stand, by their ids; those that are not in the ledger are left out. Strongly

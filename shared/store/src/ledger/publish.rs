@@ -48,7 +48,7 @@ impl Store {
         };
         let mut item = key::audit_tile_key(tenant, level, tile.index(), tile.width()).into_item();
         item.insert("bytes".to_owned(), AttributeValue::B(Blob::new(bytes)));
-        self.put_new(&self.tables.audit, item).await.map(drop)
+        self.insert(&self.tables.audit, item).await.map(drop)
     }
 
     /// The hashes of a tile, from any stored one that is as wide or wider. 2 RCU.
@@ -104,7 +104,7 @@ impl Store {
         promise: &Promise,
     ) -> Result<(), Error> {
         let key = || key::audit_promise(tenant, promise.after);
-        if self.put_new(&self.tables.audit, to_item(key(), promise)?).await? {
+        if self.insert(&self.tables.audit, to_item(key(), promise)?).await? {
             return Ok(());
         }
         let there = self.get_from(&self.tables.audit, key()).await?;
@@ -130,7 +130,7 @@ impl Store {
     ) -> Result<(), Error> {
         let mut item = key::audit_signed(tenant, size).into_item();
         item.insert("note".to_owned(), AttributeValue::S(note.to_owned()));
-        if self.put_new(&self.tables.audit, item).await? {
+        if self.insert(&self.tables.audit, item).await? {
             return Ok(());
         }
         let there = self.ledger_signed_of(tenant, size).await?;
