@@ -11,6 +11,7 @@ pub mod cloud;
 mod consistency;
 pub mod contract;
 pub mod faults;
+pub mod freshness;
 pub mod ledger;
 pub mod messaging;
 pub mod writers;
@@ -86,7 +87,7 @@ impl World {
     /// A new deployment whose way to the database can fail.
     pub fn with_faults(faults: &Faults) -> Self {
         // As deployed: what a decision costs is what it costs there.
-        Self::with(faults, Some(EpochSource::Table))
+        Self::with(faults, Some(EpochSource::table()))
     }
 
     /// A new deployment in one process that alone writes, as `epr local` is.

@@ -32,6 +32,7 @@ mod entities_list;
 mod entities_tree;
 mod events;
 mod faults;
+mod freshness;
 mod groups;
 mod http;
 mod idempotency;

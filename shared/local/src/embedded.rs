@@ -119,7 +119,7 @@ impl Embedded {
 
     /// The epochs of what is in the tables: this process alone writes them.
     pub fn epochs(&self) -> EpochSource {
-        EpochSource::InProcess(self.epochs.clone())
+        EpochSource::in_process(self.epochs.clone())
     }
 
     /// The real SDK client on this database.

@@ -12,7 +12,7 @@
 //! | hierarchy | which entity stands under which |
 //!
 //! Where the epochs live is a matter of where the functions run: in the process that alone writes
-//! ([`InProcess`]), or in the core table. There a principal's epoch moves within the transaction
+//! ([`EpochSource::in_process`]), or in the core table. There a principal's epoch moves within the transaction
 //! of the change; the three shared ones do, too, and once more after it, before the change is acknowledged.
 //! The first survives a crash between the two. The second is for readers that come while the transaction is
 //! being applied: DynamoDB applies it item by item, so they may see the new epoch before the new role.
@@ -72,27 +72,34 @@ pub(crate) struct Epoch(u64);
 
 /// Epochs as they were read: what is not in it cannot be told.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Epochs(HashMap<Scope, Epoch>);
+pub(crate) struct Epochs {
+    read: HashMap<Scope, Epoch>,
+    /// Whether what cannot be told is trusted: a [`Defect`].
+    trusts_silence: bool,
+}
 
 impl Epochs {
     /// The epoch of a scope.
     pub(crate) fn get(&self, scope: &Scope) -> Option<Epoch> {
-        self.0.get(scope).copied()
+        self.read.get(scope).copied()
     }
 
     /// Whether all these are still the same.
     pub(crate) fn confirm(&self, stamps: &[Stamp]) -> bool {
-        stamps.iter().all(|(scope, epoch)| self.get(scope) == Some(*epoch))
+        stamps.iter().all(|(scope, epoch)| match self.get(scope) {
+            Some(now) => now == *epoch,
+            None => self.trusts_silence,
+        })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Scope, &Epoch)> {
-        self.0.iter()
+        self.read.iter()
     }
 }
 
 impl FromIterator<Stamp> for Epochs {
     fn from_iter<I: IntoIterator<Item = Stamp>>(stamps: I) -> Self {
-        Self(stamps.into_iter().collect())
+        Self { read: stamps.into_iter().collect(), trusts_silence: false }
     }
 }
 
@@ -101,12 +108,35 @@ pub(crate) type Stamp = (Scope, Epoch);
 
 /// Where the epochs live.
 #[derive(Clone, Debug, Default)]
-pub enum EpochSource {
-    /// In the core table: any number of processes, 1 RCU for each principal and group and 1 for the rest.
+pub struct EpochSource {
+    place: Place,
+    #[cfg(feature = "defects")]
+    defect: Option<Defect>,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Place {
     #[default]
     Table,
-    /// In this process, which alone writes.
     InProcess(InProcess),
+}
+
+/// What can be made wrong on purpose, for a test to show that it would be found. Only a build with the
+/// feature `defects` can hold one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Defect {
+    /// An epoch moves before the change is committed, not after it.
+    MovesTooEarly,
+    /// What was read is remembered under the epochs as they were afterwards.
+    StampsTooLate,
+    /// An epoch that cannot be told stands for "still so".
+    TrustsSilence,
+    /// What was reached through groups is validated by the principal's own epoch alone.
+    ForgetsGroups,
+    /// What every principal of a type holds is not validated.
+    ForgetsWildcards,
+    /// A changed role moves no epoch.
+    ForgetsRoles,
 }
 
 /// Scopes that are about to move. To be settled when the change is known to be done; otherwise nobody
@@ -126,14 +156,44 @@ impl Moving<'_> {
 }
 
 impl EpochSource {
+    /// In the core table: for any number of processes, at 1 RCU for each principal and group and 1 for the
+    /// rest.
+    pub fn table() -> Self {
+        Self::default()
+    }
+
+    /// In this process, which alone writes.
+    pub fn in_process(epochs: InProcess) -> Self {
+        Self { place: Place::InProcess(epochs), ..Self::default() }
+    }
+
+    /// The same epochs with something wrong about them.
+    #[cfg(feature = "defects")]
+    #[must_use]
+    pub fn with_defect(self, defect: Defect) -> Self {
+        Self { defect: Some(defect), ..self }
+    }
+
+    /// Whether this is wrong about them: never, but in a build made for it.
+    #[cfg(feature = "defects")]
+    pub(crate) fn has(&self, defect: Defect) -> bool {
+        self.defect == Some(defect)
+    }
+
+    /// Whether this is wrong about them: never, but in a build made for it.
+    #[cfg(not(feature = "defects"))]
+    pub(crate) const fn has(&self, _: Defect) -> bool {
+        false
+    }
+
     /// Whether epochs are read without a round trip.
     pub(crate) fn is_free(&self) -> bool {
-        matches!(self, Self::InProcess(_))
+        matches!(self.place, Place::InProcess(_))
     }
 
     /// Whether a partition that is read brings its own epoch along.
     pub(crate) fn is_within(&self) -> bool {
-        matches!(self, Self::Table)
+        matches!(self.place, Place::Table)
     }
 }
 
@@ -144,9 +204,13 @@ impl Store {
         tenant: &TenantId,
         scopes: &[Scope],
     ) -> Result<Epochs, Error> {
-        match &self.epochs {
-            EpochSource::Table => self.table_epochs(tenant, scopes).await,
-            EpochSource::InProcess(epochs) => Ok(epochs.read(tenant, scopes)),
+        match &self.epochs.place {
+            Place::Table => self.table_epochs(tenant, scopes).await,
+            Place::InProcess(epochs) => {
+                let mut epochs = epochs.read(tenant, scopes);
+                epochs.trusts_silence = self.epochs.has(Defect::TrustsSilence);
+                Ok(epochs)
+            }
         }
     }
 
@@ -190,16 +254,25 @@ impl Store {
             };
             // What never changed has no item, and counts as 0.
             let epoch = item.map_or(Some(0), |item| counter(item, attribute));
-            epochs.0.extend(epoch.map(|epoch| (scope.clone(), Epoch(epoch))));
+            epochs.read.extend(epoch.map(|epoch| (scope.clone(), Epoch(epoch))));
         }
         Ok(epochs)
     }
 
     /// Says that scopes are about to move.
     pub(crate) fn announce<'a>(&'a self, tenant: &TenantId, scopes: &'a [Scope]) -> Moving<'a> {
-        match &self.epochs {
-            EpochSource::Table => Moving::Table(scopes),
-            EpochSource::InProcess(epochs) => Moving::InProcess(epochs.announce(tenant, scopes)),
+        let scopes = if self.epochs.has(Defect::ForgetsRoles) && scopes == [Scope::Policy] {
+            &[]
+        } else {
+            scopes
+        };
+        match &self.epochs.place {
+            Place::Table => Moving::Table(scopes),
+            Place::InProcess(epochs) if self.epochs.has(Defect::MovesTooEarly) => {
+                epochs.announce(tenant, scopes).settle();
+                Moving::InProcess(epochs.announce(tenant, &[]))
+            }
+            Place::InProcess(epochs) => Moving::InProcess(epochs.announce(tenant, scopes)),
         }
     }
 

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::Store;
 use crate::assignments::assignment;
-use crate::epochs::{Epochs, Scope, Stamp, epoch_within};
+use crate::epochs::{Defect, Epochs, Scope, Stamp, epoch_within};
 use crate::error::Error;
 use crate::item::{Item, text};
 use crate::key::{self, ASSIGNMENT_PREFIX, Key, MEMBER_OF_PREFIX, PROFILE};
@@ -86,7 +86,8 @@ impl Store {
         let no_groups: Arc<[PrincipalId]> = Arc::from([]);
         let frontier = reading.take(vec![(no_groups.clone(), own), (no_groups, every)]);
         self.climb(&mut reading, frontier).await?;
-        let stamps = reading.stamps.take();
+        let mut stamps = reading.stamps.take();
+        self.spoil(tenant, &mut stamps).await?;
         let grants = Arc::new(reading.into_grants());
         if let Some(stamps) = stamps {
             if self.epochs.is_within() {
@@ -96,6 +97,25 @@ impl Store {
             self.memory.keep_grants(tenant, principal, Known::new(grants.clone(), stamps));
         }
         Ok(grants)
+    }
+
+    /// Does to stamps what a defect would.
+    async fn spoil(&self, tenant: &TenantId, stamps: &mut Option<Vec<Stamp>>) -> Result<(), Error> {
+        let Some(stamps) = stamps else { return Ok(()) };
+        if self.epochs.has(Defect::ForgetsGroups) {
+            stamps.retain(|(scope, _)| {
+                !matches!(scope, Scope::Principal(principal) if principal.kind.is_group())
+            });
+        }
+        if self.epochs.has(Defect::ForgetsWildcards) {
+            stamps.retain(|(scope, _)| *scope != Scope::Wildcard);
+        }
+        if self.epochs.has(Defect::StampsTooLate) {
+            let scopes: Vec<Scope> = stamps.iter().map(|(scope, _)| scope.clone()).collect();
+            let late = self.epochs_read(tenant, &scopes).await?;
+            *stamps = late.iter().map(|(scope, epoch)| (scope.clone(), *epoch)).collect();
+        }
+        Ok(())
     }
 
     /// Reads roles and groups, level by level, until nothing is missing.

@@ -77,7 +77,7 @@ pub use commit::{COMMIT_ATTEMPTS_MAX, Intent};
 pub use consumptions::{CONSUMPTION_SECONDS, Claim, Consumption, LEASE_SECONDS};
 pub use deliveries::{Mark, Undelivered, UndeliveredPosition};
 pub use entities::{EntityFilter, Placed};
-pub use epochs::{EpochSource, InProcess};
+pub use epochs::{Defect, EpochSource, InProcess};
 pub use error::{Error, Guard};
 pub use events::{EventFilter, Ingested, event_id_in, event_id_of};
 pub use graph::Graph;

@@ -57,7 +57,7 @@ impl InProcess {
             let epoch = of_tenant.and_then(|epochs| epochs.get(scope)).copied();
             (scope.clone(), Epoch(epoch.unwrap_or(state.floor)))
         });
-        Epochs(epochs.collect())
+        epochs.collect()
     }
 
     pub(super) fn announce<'a>(&'a self, tenant: &TenantId, scopes: &'a [Scope]) -> Announced<'a> {

@@ -1,0 +1,65 @@
+//! The campaign against stale answers: a million questions, crossed with changes in every way.
+//!
+//! Run with `cargo bench -p tests --profile local --bench freshness [QUESTIONS]`. It ends with an error at the
+//! first answer that no state in between gives, and names the seed that gives it again.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a campaign tells how far it is, and what it found"
+)]
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tests::freshness::{Source, run};
+
+/// Threads, each with worlds of its own.
+const THREADS: u64 = 2;
+/// Changes to one world; then a new one begins, because the database slows with its size.
+const CHANGES: usize = 150;
+/// How often it tells how far it is.
+const TELLS_SECONDS: u64 = 10;
+
+fn main() -> ExitCode {
+    let asked: Option<u64> = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
+    let asked = asked.unwrap_or(1_000_000);
+    let (checks, crossed, changes) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let (seeds, failed) = (AtomicU64::new(1), AtomicBool::new(false));
+    let begun = Instant::now();
+    let is_over = || checks.load(Ordering::Relaxed) >= asked || failed.load(Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while !is_over() {
+                    let seed = seeds.fetch_add(1, Ordering::Relaxed);
+                    let source = if seed % 2 == 0 { Source::Table } else { Source::InProcess };
+                    let found = run(seed, CHANGES, source, None);
+                    checks.fetch_add(found.checks, Ordering::Relaxed);
+                    crossed.fetch_add(found.crossed, Ordering::Relaxed);
+                    changes.fetch_add(found.changes, Ordering::Relaxed);
+                    for wrong in &found.wrong {
+                        failed.store(true, Ordering::Relaxed);
+                        eprintln!("{wrong}");
+                    }
+                }
+            });
+        }
+        while !is_over() {
+            std::thread::sleep(Duration::from_secs(TELLS_SECONDS));
+            let done = checks.load(Ordering::Relaxed);
+            eprintln!("{} s: {done} of {asked}", begun.elapsed().as_secs());
+        }
+    });
+    let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    println!("| questions, two sources of epochs in turn | {} |", read(&checks));
+    println!("| of them crossed by a change | {} |", read(&crossed));
+    println!("| changes | {} |", read(&changes));
+    println!("| took | {} s |", begun.elapsed().as_secs());
+    println!("| wrong answers | {} |", if read_failed(&failed) { "see above" } else { "0" });
+    if read_failed(&failed) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn read_failed(failed: &AtomicBool) -> bool {
+    failed.load(Ordering::Relaxed)
+}
