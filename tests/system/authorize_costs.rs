@@ -134,3 +134,27 @@ async fn one_principals_change_leaves_what_is_remembered_of_others() {
     tenant.assign("carol", &reader, Some(&line[0])).await;
     assert_reads(ask(&tenant, "alice", &line[3], "fresh").await, 2.0, 1);
 }
+
+#[tokio::test]
+async fn a_condition_on_the_resource_reads_it_again_as_it_is_now() {
+    let world = World::new();
+    let tenant = world.default_tenant();
+    let document = tenant.entity("Document", "other", None).await;
+    let owned = json!({
+        "name": "Owner",
+        "permissions": [{
+            "action": "document:read",
+            "condition": "resource.properties.owner == subject.id",
+        }],
+    });
+    let role = tenant.post("/api/v1/roles", owned).await.expect(201)["id"].clone();
+    tenant.assign("alice", role.as_str().unwrap(), Some(&document)).await;
+    for (owner, allowed) in [("alice", true), ("bob", false), ("alice", true)] {
+        let path = format!("/api/v1/entities/{document}");
+        tenant.patch(&path, json!({"attributes": {"owner": owner}})).await.expect(200);
+        ask(&tenant, "alice", &document, "fresh").await;
+        let (answered, usage) = ask(&tenant, "alice", &document, "fresh").await;
+        assert_eq!(answered, allowed, "owned by {owner}");
+        assert!(usage.read_units <= 3.0, "{usage:?}");
+    }
+}

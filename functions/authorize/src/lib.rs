@@ -42,6 +42,7 @@ async fn authorize(
         tenant: &caller.tenant_id,
         principals: &principals,
         resources: &resources,
+        actions: std::slice::from_ref(&action),
         consistency: consistency?.unwrap_or_default(),
     };
     let inputs = app.store.inputs_read(wanted).await?;

@@ -18,6 +18,7 @@ use domain::entity_type::TypeName;
 use domain::grants::Grants;
 use domain::id::{EntityId, TenantId};
 use domain::lineage::{LINEAGE_DEPTH_MAX, Lineage};
+use domain::permission::Action;
 use domain::principal::Principal;
 use futures::future::try_join_all;
 use tokio::time::Instant;
@@ -37,6 +38,9 @@ pub struct Wanted<'a> {
     pub principals: &'a [Principal],
     /// On what.
     pub resources: &'a [EntityId],
+    /// What they want to do: says whether a condition will look at the attributes of the resources, which are
+    /// not remembered.
+    pub actions: &'a [Action],
     /// How fresh.
     pub consistency: Consistency,
 }
@@ -70,7 +74,7 @@ pub struct Located {
     pub kind: TypeName,
     /// Its ancestors.
     pub lineage: Lineage,
-    /// Its attributes; `None` where they were not read now: see [`Store::attributes_read`].
+    /// Its attributes; `None` where no condition on what was [`Wanted`] looks at them, and they were not read.
     pub attributes: Option<Document>,
 }
 
@@ -107,7 +111,7 @@ impl Store {
     /// group. With everything: the epochs alone, which are 2 RCU from the table (1 more for each group), and
     /// free within one process.
     pub async fn inputs_read(&self, wanted: Wanted<'_>) -> Result<Inputs, Error> {
-        let Wanted { tenant, principals, resources, consistency } = wanted;
+        let Wanted { tenant, principals, resources, actions, consistency } = wanted;
         let remembers = consistency != Consistency::Strong;
         let known: Vec<Option<Known<Grants>>> = principals
             .iter()
@@ -127,6 +131,14 @@ impl Store {
         });
         let located = resources.iter().map(|id| self.located_read(tenant, id, &epochs, remembers));
         let (grants, located) = tokio::try_join!(try_join_all(grants), try_join_all(located))?;
+        let reads_attributes =
+            grants.iter().any(|grants| actions.iter().any(|action| grants.reads_resource(action)));
+        let located = if reads_attributes {
+            try_join_all(located.into_iter().map(|found| self.with_attributes(tenant, found)))
+                .await?
+        } else {
+            located
+        };
         let located = resources.iter().cloned().zip(located);
         Ok(Inputs {
             grants: principals.iter().cloned().zip(grants).collect(),
@@ -134,21 +146,19 @@ impl Store {
         })
     }
 
-    /// The attributes of a resource as they are now, for a decision that looks at them. 1 RCU per 4 KiB where
-    /// they were not read with the other inputs.
-    pub async fn attributes_read(
+    /// A resource with its attributes as they are now. 1 RCU per 4 KiB where they were not read with the rest.
+    async fn with_attributes(
         &self,
         tenant: &TenantId,
-        inputs: &mut Inputs,
-        resource: &EntityId,
-    ) -> Result<(), Error> {
-        let Some(located) = inputs.resources.get_mut(resource) else { return Ok(()) };
-        if located.attributes.is_none() {
-            let read = self.entity_read(tenant, resource).await?;
-            let attributes = read.map(|placed| placed.entity.attributes);
-            *located = Arc::new(Located { attributes, ..(**located).clone() });
+        located: Option<Arc<Located>>,
+    ) -> Result<Option<Arc<Located>>, Error> {
+        let Some(located) = located else { return Ok(None) };
+        if located.attributes.is_some() {
+            return Ok(Some(located));
         }
-        Ok(())
+        let read = self.entity_read(tenant, &located.id).await?;
+        let attributes = read.map(|placed| placed.entity.attributes);
+        Ok(Some(Arc::new(Located { attributes, ..(*located).clone() })))
     }
 
     /// What must be confirmed, or read ahead, of these principals.
