@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::commit::{Intent, Unit};
 use crate::error::{Error, Guard};
 use crate::graph::Graph;
-use crate::item::{Item, from_item, to_item};
-use crate::key::MEMBER_OF_PREFIX;
+use crate::item::{self, Item, from_item, to_item};
+use crate::key::{BY_KIND, MEMBER_OF_PREFIX};
 use crate::read::Page;
 use crate::{Store, key};
 
@@ -80,12 +80,11 @@ impl Store {
         let Membership { tenant_id, group_id, member, .. } = &change.after;
         let row = membership_row(&change.after);
         let table = &self.tables.core;
+        let mut member_of = to_item(key::member_of(tenant_id, member, group_id), &row)?;
+        let listing = key::principal_listing(tenant_id, member);
+        item::index(&mut member_of, BY_KIND, listing, member.id.to_string());
         let mut unit = Unit::of(self, intent, change)?
-            .create(
-                table,
-                to_item(key::member_of(tenant_id, member, group_id), &row)?,
-                Guard::Tuple,
-            )
+            .create(table, member_of, Guard::Tuple)
             .create(table, to_item(key::member(tenant_id, group_id, member), &row)?, Guard::Tuple)
             .touch(table, member);
         if let Some(version) = groups {
