@@ -3,6 +3,7 @@
 use api::{Answer, App, Caller, Faulty, Fields, Listing, Mutation, PathParameters, Problem, text};
 use axum::extract::State;
 use domain::assignment::{AssignRefusal, Assignment, AssignmentDraft};
+use domain::condition::Condition;
 use domain::entity::Entity;
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId, TenantId};
 use domain::principal::{Principal, PrincipalType};
@@ -59,7 +60,7 @@ async fn create_once(app: &App, mutation: &Mutation, wanted: Wanted) -> Result<A
 }
 
 /// The principal holds the role here already: 200 with that assignment where it gives what was asked for,
-/// 409 where its times are others, because to answer "done" would be untrue.
+/// 409 where its times or its condition are others, because to answer "done" would be untrue.
 async fn already_assigned(
     app: &App,
     mutation: &Mutation,
@@ -76,10 +77,11 @@ async fn already_assigned(
         Some(found) => Err(Problem::conflict(
             "assigned_otherwise",
             format!(
-                "assignment `{}` gives this role from {} until {}; revoke it first to give other times",
+                "assignment `{}` gives this role from {} until {}{}; revoke it first to give other times or another condition",
                 found.id,
                 found.effective_at,
                 found.expires_at.map_or_else(|| "revoked".to_owned(), |at| at.to_string()),
+                if found.condition.is_some() { ", on a condition" } else { "" },
             ),
         )),
         // Revoked between the two: assign once more.
@@ -171,12 +173,14 @@ fn wanted(app: &App, mut fields: Fields) -> Result<Wanted, Problem> {
     let entity_id = fields.optional("entity_id", text(EntityId::parse));
     let effective_at = time(&mut fields, "effective_at");
     let expires_at = time(&mut fields, "expires_at");
+    let condition = fields.optional("condition", text(Condition::parse));
     fields.finish()?;
     let draft = AssignmentDraft {
         id: id?.unwrap_or_else(|| app.ids.mint()),
         principal: Principal { kind: or_user(principal_type?), id: principal_id? },
         effective_at: effective_at?,
         expires_at: expires_at?,
+        condition: condition?,
     };
     Ok(Wanted { draft, role_id: role_id?, entity_id: entity_id? })
 }

@@ -31,6 +31,7 @@ fn assignment() -> Value {
         "entity_id": "0190b0c5-7e4c-7000-8000-000000000001",
         "effective_at": "2026-11-23T03:30:53.000000Z",
         "expires_at": null,
+        "condition": null,
         "version": 1,
         "created_at": "2026-11-23T03:30:53.000000Z",
         "updated_at": "2026-11-23T03:30:53.000000Z",
@@ -52,7 +53,7 @@ pub(crate) fn create_assignment() -> Operation {
         .gives::<AssignmentBody>(201, "It was assigned; `Location` leads to the assignment.", &assignment())
         .gives::<AssignmentBody>(200, "It was assigned before.", &assignment())
         .refuses(404, "not_found", "There is no such role.")
-        .refuses(409, "assigned_otherwise", "The principal holds this role here with other times.")
+        .refuses(409, "assigned_otherwise", "The principal holds this role here with other times or on another condition.")
         .refuses(409, "id_taken", "An assignment with this id exists.")
         .refuses(409, "conflict", "Others keep changing the same assignment.")
 }

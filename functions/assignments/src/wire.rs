@@ -1,6 +1,7 @@
 //! What is sent and received.
 
 use domain::assignment::Assignment;
+use domain::condition::Condition;
 use domain::document::Document;
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId, TenantId};
 use domain::membership::Membership;
@@ -37,6 +38,9 @@ pub struct AssignmentBody {
     /// From when on it no longer counts; `null` for never.
     #[schema(value_type = Option<String>, format = DateTime, required = true)]
     pub expires_at: Option<Timestamp>,
+    /// What must be true besides, in CEL; `null` for nothing.
+    #[schema(value_type = Option<String>, required = true)]
+    pub condition: Option<Condition>,
     /// Always 1: an assignment is revoked and made anew, not changed.
     #[schema(minimum = 1, maximum = 1)]
     pub version: u64,
@@ -59,6 +63,7 @@ impl AssignmentBody {
             entity_id,
             effective_at,
             expires_at,
+            condition,
             created_at,
             updated_at,
         } = assignment.clone();
@@ -71,6 +76,7 @@ impl AssignmentBody {
             entity_id,
             effective_at,
             expires_at,
+            condition,
             version: 1,
             created_at,
             updated_at,
@@ -103,6 +109,9 @@ pub struct AssignmentCreate {
     /// Until when; for good when absent.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
+    /// What must be true besides, in CEL, such as `resource.properties.owner == subject.id`.
+    #[schema(min_length = 1, max_length = 2048)]
+    condition: Option<String>,
 }
 
 /// A member of a group.

@@ -229,7 +229,7 @@ impl Explanation {
     /// The explanation of a decision.
     pub fn of(decision: &Decision<'_>, located: &Located) -> Self {
         match decision {
-            Decision::Allow { by, permission, steps } => Self {
+            Decision::Allow { by, permission, steps, .. } => Self {
                 outcome: "allow",
                 reason: None,
                 detail: None,
@@ -237,7 +237,7 @@ impl Explanation {
                 permission: Some((*permission).to_owned()),
                 path: Some(steps.map_or_else(Vec::new, |steps| path_up(located, steps))),
             },
-            Decision::Deny { reason, nearest } => Self {
+            Decision::Deny { reason, nearest, .. } => Self {
                 outcome: "deny",
                 reason: Some(reason.code()),
                 detail: Some(reason.sentence()),

@@ -8,15 +8,17 @@ use api::{
     patch, post, text,
 };
 use axum::extract::State;
+use domain::condition::Condition;
 use domain::id::{RESERVED_PREFIX, RoleId, TenantId};
-use domain::permission::{Action, Permissions};
+use domain::permission::{Action, Entry, Permissions};
 use domain::refusal::Refusal;
 use domain::role::{ROLE_PERMISSIONS_MAX, Role, RoleDraft, RolePatch};
 use domain::text::{Description, RoleName};
 use futures::FutureExt;
+use serde_json::Value;
 use store::Guard;
 
-pub use wire::{RoleBody, RoleCreate, RoleUpdate};
+pub use wire::{ConditionalPermission, Permission, RoleBody, RoleCreate, RoleUpdate};
 
 /// Most scope types of one role.
 const SCOPE_TYPES_MAX: usize = 100;
@@ -138,12 +140,40 @@ fn patch_of(app: &App, mut fields: Fields) -> Result<RolePatch, Problem> {
 }
 
 fn permissions(fields: &mut Fields) -> Result<Option<Permissions>, Faulty> {
-    let Some(actions) = fields.texts("permissions", ROLE_PERMISSIONS_MAX, Action::parse)? else {
+    let Some(entries) = fields.items("permissions", ROLE_PERMISSIONS_MAX, entry)? else {
         return Ok(None);
     };
-    match Role::permissions(actions) {
+    match Role::permissions(entries) {
         Ok(permissions) => Ok(Some(permissions)),
-        Err(refusal) => fields.refuse("/permissions".to_owned(), &refusal),
+        Err((None, refusal)) => fields.refuse("/permissions".to_owned(), &refusal),
+        Err((Some(place), refusal)) => fields.refuse(format!("/permissions/{place}"), &refusal),
+    }
+}
+
+/// One permission: an action, or an object of an action and its condition.
+fn entry(value: &Value) -> Result<Entry, Vec<(&'static str, Refusal)>> {
+    let members = match value {
+        Value::String(action) => {
+            return Action::parse(action).map(Entry::from).map_err(|refusal| vec![("", refusal)]);
+        }
+        Value::Object(members) => members,
+        _ => return Err(vec![("", Refusal::new("must be a text or an object"))]),
+    };
+    let mut refusals = Vec::new();
+    if members.keys().any(|name| !matches!(name.as_str(), "action" | "condition")) {
+        refusals.push(("", Refusal::new("must hold `action` and `condition` only")));
+    }
+    let action = match members.get("action") {
+        None => Err(Refusal::new("is required")),
+        Some(action) => text(Action::parse)(action),
+    };
+    let action = action.map_err(|refusal| refusals.push(("/action", refusal)));
+    let condition = members.get("condition").filter(|condition| !condition.is_null());
+    let condition = condition.map(text(Condition::parse)).transpose();
+    let condition = condition.map_err(|refusal| refusals.push(("/condition", refusal)));
+    match (action, condition) {
+        (Ok(action), Ok(condition)) if refusals.is_empty() => Ok(Entry { action, condition }),
+        _ => Err(refusals),
     }
 }
 

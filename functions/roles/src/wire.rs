@@ -2,6 +2,7 @@
 
 use domain::entity_type::TypeName;
 use domain::id::{RoleId, TenantId};
+use domain::permission::Permissions;
 use domain::role::Role;
 use domain::text::{Description, RoleName};
 use domain::time::Timestamp;
@@ -24,8 +25,9 @@ pub struct RoleBody {
     /// What it is for.
     #[schema(value_type = Option<String>, max_length = 512, required = true)]
     pub description: Option<Description>,
-    /// What it grants, in ascending order.
-    pub permissions: Vec<String>,
+    /// What it grants, in ascending order of the actions.
+    #[schema(value_type = Vec<Permission>)]
+    pub permissions: Permissions,
     /// The types of entity it governs; empty for all.
     #[schema(value_type = Vec<String>)]
     pub scope_types: Vec<TypeName>,
@@ -50,14 +52,13 @@ impl RoleBody {
             tenant_id,
             name,
             description,
+            permissions,
             scope_types,
             is_system,
             version,
             created_at,
             updated_at,
-            ..
         } = role.clone();
-        let permissions = role.permissions.iter().map(str::to_owned).collect();
         Self {
             id,
             tenant_id,
@@ -73,6 +74,27 @@ impl RoleBody {
     }
 }
 
+/// What a role grants: an action, such as `document:upload`, or an action on a condition.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Permission {
+    /// The action alone.
+    Action(String),
+    /// The action, and what must be true besides.
+    Conditional(ConditionalPermission),
+}
+
+/// An action that a role grants on a condition.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConditionalPermission {
+    /// The action.
+    #[schema(min_length = 1, max_length = 255)]
+    action: String,
+    /// What must be true besides, in CEL, such as `resource.properties.owner == subject.id`.
+    #[schema(min_length = 1, max_length = 2048)]
+    condition: String,
+}
+
 /// A new role. Unknown fields are ignored.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "describes what `draft` reads; serde would stop at the first fault")]
@@ -86,10 +108,10 @@ pub struct RoleCreate {
     /// What it is for.
     #[schema(max_length = 512)]
     description: Option<String>,
-    /// Exact actions, such as `document:upload`; repeats are dropped. Wildcards are refused. At most 48 KiB
-    /// as JSON.
+    /// Exact actions, such as `document:upload`, some perhaps on a condition; repeats are dropped. Wildcards
+    /// are refused, and so is an action on two conditions. At most 48 KiB as JSON.
     #[schema(max_items = 500)]
-    permissions: Option<Vec<String>>,
+    permissions: Option<Vec<Permission>>,
     /// The types of entity it governs; empty or absent for all.
     #[schema(max_items = 100)]
     scope_types: Option<Vec<String>>,
@@ -110,7 +132,7 @@ pub struct RoleUpdate {
     description: Option<String>,
     /// New permissions, in place of all the old ones; at most 48 KiB as JSON.
     #[schema(max_items = 500, nullable = false)]
-    permissions: Option<Vec<String>>,
+    permissions: Option<Vec<Permission>>,
     /// New scope types, in place of all the old ones.
     #[schema(max_items = 100, nullable = false)]
     scope_types: Option<Vec<String>>,

@@ -101,6 +101,18 @@ impl Fields {
         items_max: usize,
         read: impl Fn(&str) -> Result<T, Refusal>,
     ) -> Result<Option<Vec<T>>, Faulty> {
+        let read = text(read);
+        self.items(name, items_max, |item| read(item).map_err(|refusal| vec![("", refusal)]))
+    }
+
+    /// A list of anything, each item read alone; its refusals say where below the item they belong, such as
+    /// `/condition`. Absent and `null` are `None`.
+    pub fn items<T>(
+        &mut self,
+        name: &str,
+        items_max: usize,
+        read: impl Fn(&Value) -> Result<T, Vec<(&'static str, Refusal)>>,
+    ) -> Result<Option<Vec<T>>, Faulty> {
         let items = match self.object.get(name) {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::Array(items)) => items,
@@ -111,16 +123,18 @@ impl Fields {
                 Refusal::new(format!("must hold at most {items_max} items, has {}", items.len()));
             return self.refuse(format!("/{name}"), &refusal);
         }
-        let read_item = text(read);
-        let read: Vec<Result<T, Refusal>> = items.iter().map(read_item).collect();
+        let read: Vec<Result<T, _>> = items.iter().map(read).collect();
         let mut values = Vec::with_capacity(read.len());
         let mut faulty = false;
         for (index, item) in read.into_iter().enumerate() {
             match item {
                 Ok(value) => values.push(value),
-                Err(refusal) => {
+                Err(refusals) => {
                     faulty = true;
-                    let _: Result<(), Faulty> = self.refuse(format!("/{name}/{index}"), &refusal);
+                    for (below, refusal) in refusals {
+                        let pointer = format!("/{name}/{index}{below}");
+                        let _: Result<(), Faulty> = self.refuse(pointer, &refusal);
+                    }
                 }
             }
         }

@@ -68,6 +68,7 @@ fn world(at: Timestamp) -> (Vec<Role>, Vec<Assignment>, Vec<EntityId>) {
             entity_id: line.get(index % DEPTH).cloned(),
             effective_at: at,
             expires_at: None,
+            condition: None,
             created_at: at,
             updated_at: at,
         })
@@ -108,7 +109,7 @@ fn decisions(criterion: &mut Criterion) {
     let action = Action::parse("doc:act-099").unwrap();
     group.bench_function("allowed by the last, explained", |bencher| {
         bencher.iter(|| match decide(black_box(&grants), black_box(&ask(&action, target, now))) {
-            Decision::Allow { by, permission, steps } => {
+            Decision::Allow { by, permission, steps, .. } => {
                 black_box((by.assignment.id.as_str(), permission, steps)).2.is_some()
             }
             Decision::Deny { .. } => false,

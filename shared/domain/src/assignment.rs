@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::change::{AuditDraft, Change, EventDraft};
+use crate::condition::Condition;
 use crate::entity::Entity;
 use crate::id::{AssignmentId, EntityId, RoleId, TenantId};
 use crate::principal::Principal;
@@ -27,6 +28,8 @@ pub struct Assignment {
     pub effective_at: Timestamp,
     /// From when on it no longer counts.
     pub expires_at: Option<Timestamp>,
+    /// What must be true besides, whatever the role grants.
+    pub condition: Option<Condition>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -44,6 +47,8 @@ pub struct AssignmentDraft {
     pub effective_at: Option<Timestamp>,
     /// Until when; for good, when absent.
     pub expires_at: Option<Timestamp>,
+    /// What must be true besides.
+    pub condition: Option<Condition>,
 }
 
 /// The time a moment stands in to an assignment.
@@ -67,7 +72,7 @@ impl Assignment {
         entity: Option<&Entity>,
         at: Timestamp,
     ) -> Result<Change<Self>, AssignRefusal> {
-        let AssignmentDraft { id, principal, effective_at, expires_at } = draft;
+        let AssignmentDraft { id, principal, effective_at, expires_at, condition } = draft;
         if let Some(entity) = entity.filter(|entity| !role.governs(entity.kind.as_str())) {
             return Err(AssignRefusal::Scope(Refusal::new(format!(
                 "role `{}` cannot be assigned to entity type `{}`",
@@ -86,15 +91,19 @@ impl Assignment {
             entity_id: entity.map(|entity| entity.id.clone()),
             effective_at,
             expires_at,
+            condition,
             created_at: at,
             updated_at: at,
         };
-        let details = json!({
+        let mut details = json!({
             "assignment_id": after.id,
             "role_id": after.role_id,
             "principal_id": after.principal.id,
             "principal_type": after.principal.kind,
         });
+        if let (Some(details), Some(condition)) = (details.as_object_mut(), &after.condition) {
+            details.insert("condition".to_owned(), json!(condition));
+        }
         let kind = entity.map(|entity| entity.kind.clone());
         Ok(after.changed("assigned", "role_assignment.create", details, kind))
     }
@@ -116,7 +125,8 @@ impl Assignment {
         }
     }
 
-    /// Whether asking for this assignment once more, with these times, asks for what is already there.
+    /// Whether asking for this assignment once more, with these times and this condition, asks for what is
+    /// already there.
     pub fn already_gives(&self, draft: &AssignmentDraft, now: Timestamp) -> bool {
         // Without a beginning it is asked for from now on, which one that has yet to begin does not give.
         let same_beginning = draft
@@ -124,6 +134,7 @@ impl Assignment {
             .map_or(self.effective_at <= now, |effective_at| effective_at == self.effective_at);
         same_beginning
             && draft.expires_at == self.expires_at
+            && draft.condition == self.condition
             && self.standing(now) != Standing::Expired
     }
 
@@ -147,6 +158,7 @@ impl Assignment {
                 "entity_id": self.entity_id,
                 "effective_at": self.effective_at,
                 "expires_at": self.expires_at,
+                "condition": self.condition,
             }),
         };
         let entity = self.entity_id.clone().map(|id| (id, entity_kind));
@@ -184,6 +196,7 @@ mod tests {
             },
             effective_at: effective_at.map(at),
             expires_at: expires_at.map(at),
+            condition: None,
         }
     }
 
@@ -229,5 +242,18 @@ mod tests {
         assert!(later.already_gives(&draft(Some(20), None), at(15)));
         assert!(!later.already_gives(&draft(None, None), at(15)));
         assert!(later.already_gives(&draft(None, None), at(20)));
+    }
+
+    #[test]
+    fn a_repeat_on_another_condition_is_another_assignment() {
+        let on = |text: &str| AssignmentDraft {
+            condition: Some(Condition::parse(text).unwrap()),
+            ..draft(None, None)
+        };
+        let mine = Assignment { condition: on("true").condition, ..assigned(None, None).unwrap() };
+        assert!(mine.already_gives(&on("true"), at(100)));
+        assert!(!mine.already_gives(&on("false"), at(100)));
+        assert!(!mine.already_gives(&draft(None, None), at(100)));
+        assert!(!assigned(None, None).unwrap().already_gives(&on("true"), at(100)));
     }
 }

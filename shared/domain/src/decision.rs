@@ -8,13 +8,16 @@
 //! 3. it is global, or on the target or one of the target's ancestors;
 //! 4. its role grants the exact action;
 //! 5. its role governs the **target's** type. So a role for issuers, held on an issuer, does not reach
-//!    an offering below it.
+//!    an offering below it;
+//! 6. the conditions of the permission and of the assignment, where they have one, are true. One that
+//!    fails is not.
 //!
 //! Nothing denies but the absence of such an assignment; status plays no part.
 
 use serde_json::{Map, Value};
 
 use crate::assignment::Standing;
+use crate::condition::{Budget, Condition, Facts, Failure};
 use crate::document::Document;
 use crate::grants::{Grant, Grants};
 use crate::id::EntityId;
@@ -78,24 +81,33 @@ pub enum Denial {
     ActionNotGranted,
     /// A role grants it, but not here.
     OutsideHierarchy,
+    /// A role grants it elsewhere, and the target is not stored, so that it stands nowhere.
+    UnknownResource,
     /// A role grants it here, but does not govern entities of the target's type.
     OutOfScopeType,
     /// A role will grant it, but not yet.
     NotYetEffective,
     /// A role granted it once.
     Expired,
+    /// A condition is false.
+    ConditionFalse,
+    /// A condition fails.
+    ConditionError,
 }
 
 impl Denial {
     /// Every reason.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::UnknownPrincipal,
         Self::NoAssignment,
         Self::ActionNotGranted,
         Self::OutsideHierarchy,
+        Self::UnknownResource,
         Self::OutOfScopeType,
         Self::NotYetEffective,
         Self::Expired,
+        Self::ConditionFalse,
+        Self::ConditionError,
     ];
 
     /// The reason as a stable code.
@@ -105,9 +117,12 @@ impl Denial {
             Self::NoAssignment => "no_assignment",
             Self::ActionNotGranted => "action_not_granted",
             Self::OutsideHierarchy => "outside_hierarchy",
+            Self::UnknownResource => "unknown_resource",
             Self::OutOfScopeType => "out_of_scope_type",
             Self::NotYetEffective => "not_yet_effective",
             Self::Expired => "expired",
+            Self::ConditionFalse => "condition_false",
+            Self::ConditionError => "condition_error",
         }
     }
 
@@ -122,6 +137,9 @@ impl Denial {
             Self::OutsideHierarchy => {
                 "A role grants this action, but on another entity: neither the resource nor one above it."
             }
+            Self::UnknownResource => {
+                "A role grants this action, but not everywhere, and the resource is not stored."
+            }
             Self::OutOfScopeType => {
                 "A role grants this action here, but its scope types leave out the type of the resource."
             }
@@ -129,6 +147,12 @@ impl Denial {
                 "An assignment will grant this action, but is not yet effective."
             }
             Self::Expired => "An assignment granted this action, but has expired.",
+            Self::ConditionFalse => {
+                "A role grants this action here on a condition, which is false."
+            }
+            Self::ConditionError => {
+                "A role grants this action here on a condition, which cannot be worked out."
+            }
         }
     }
 }
@@ -144,6 +168,8 @@ pub enum Decision<'a> {
         permission: &'a str,
         /// How many steps up from the target the assignment stands; `None` when it is global.
         steps: Option<usize>,
+        /// The conditions that it hung on, all of them true.
+        conditions: Conditions<'a>,
     },
     /// No.
     Deny {
@@ -151,7 +177,27 @@ pub enum Decision<'a> {
         reason: Denial,
         /// The grant that came furthest, where there is one.
         nearest: Option<&'a Grant>,
+        /// The condition that it failed on, if that was it.
+        condition: Option<Unmet<'a>>,
     },
+}
+
+/// The conditions that a grant hangs on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Conditions<'a> {
+    /// That of the role's permission.
+    pub permission: Option<&'a Condition>,
+    /// That of the assignment.
+    pub assignment: Option<&'a Condition>,
+}
+
+/// A condition that is not true.
+#[derive(Clone, Copy, Debug)]
+pub struct Unmet<'a> {
+    /// The condition.
+    pub condition: &'a Condition,
+    /// Why it is neither true nor false; `None` when it is false.
+    pub failure: Option<Failure>,
 }
 
 impl Decision<'_> {
@@ -166,54 +212,98 @@ impl Decision<'_> {
 /// Looks at the grants on the target's line only, so it takes no longer for a principal that holds
 /// thousands elsewhere.
 pub fn decide<'a>(grants: &'a Grants, question: &Question<'_>) -> Decision<'a> {
-    let Question { target, action, .. } = question;
+    let target = &question.target;
+    let judge =
+        Judge { facts: Facts { question, stored: grants.properties() }, budget: Budget::default() };
     let line = std::iter::once(target.id).chain(target.ancestors.iter().map(EntityId::as_str));
     let on_the_line = line
         .enumerate()
         .flat_map(|(steps, entity)| grants.on(entity).map(move |grant| (grant, Some(steps))));
-    let mut denial = None;
+    let mut furthest: Option<(Lack<'a>, &'a Grant)> = None;
     for (grant, steps) in on_the_line.chain(grants.everywhere().map(|grant| (grant, None))) {
-        match judge(grant, question) {
-            Ok(permission) => return Decision::Allow { by: grant, permission, steps },
-            Err(reason) if denial.is_none_or(|(furthest, _)| reason > furthest) => {
-                denial = Some((reason, grant));
+        match judge.judge(grant) {
+            Ok((permission, conditions)) => {
+                return Decision::Allow { by: grant, permission, steps, conditions };
+            }
+            Err(lack) if furthest.is_none_or(|(before, _)| lack.reason > before.reason) => {
+                furthest = Some((lack, grant));
             }
             Err(_) => {}
         }
     }
-    match denial {
-        Some((reason, grant)) if reason > Denial::OutsideHierarchy => {
-            Decision::Deny { reason, nearest: Some(grant) }
+    match furthest {
+        Some((Lack { reason, condition }, grant)) if reason > Denial::OutsideHierarchy => {
+            Decision::Deny { reason, nearest: Some(grant), condition }
         }
-        _ => denied_on_the_line(grants, action),
+        _ => denied_on_the_line(grants, question),
     }
 }
 
 /// Why, when nothing on the target's line grants the action: what stands elsewhere says it.
-fn denied_on_the_line<'a>(grants: &'a Grants, action: &Action) -> Decision<'a> {
-    if let Some(nearest) = grants.granting(action) {
-        return Decision::Deny { reason: Denial::OutsideHierarchy, nearest: Some(nearest) };
-    }
-    let reason = match (grants.first(), grants.is_known()) {
-        (Some(_), _) => Denial::ActionNotGranted,
-        (None, true) => Denial::NoAssignment,
-        (None, false) => Denial::UnknownPrincipal,
+fn denied_on_the_line<'a>(grants: &'a Grants, question: &Question<'_>) -> Decision<'a> {
+    let nearest = grants.granting(question.action);
+    let reason = match (nearest, grants.first(), grants.is_known()) {
+        (Some(_), ..) if question.target.stored.is_none() => Denial::UnknownResource,
+        (Some(_), ..) => Denial::OutsideHierarchy,
+        (None, Some(_), _) => Denial::ActionNotGranted,
+        (None, None, true) => Denial::NoAssignment,
+        (None, None, false) => Denial::UnknownPrincipal,
     };
-    Decision::Deny { reason, nearest: grants.first() }
+    Decision::Deny { reason, nearest: nearest.or(grants.first()), condition: None }
 }
 
-/// One grant on the target's line: the permission, or what it lacks.
-fn judge<'a>(
-    Grant { assignment, role, .. }: &'a Grant,
-    question: &Question<'_>,
-) -> Result<&'a str, Denial> {
-    let permission = role.permissions.granting(question.action).ok_or(Denial::ActionNotGranted)?;
-    if !role.governs(question.target.kind) {
-        return Err(Denial::OutOfScopeType);
+/// What a grant lacks.
+#[derive(Clone, Copy)]
+struct Lack<'a> {
+    reason: Denial,
+    condition: Option<Unmet<'a>>,
+}
+
+impl From<Denial> for Lack<'_> {
+    fn from(reason: Denial) -> Self {
+        Self { reason, condition: None }
     }
-    match assignment.standing(question.now) {
-        Standing::Effective => Ok(permission),
-        Standing::NotYetEffective => Err(Denial::NotYetEffective),
-        Standing::Expired => Err(Denial::Expired),
+}
+
+/// Judges the grants on the target's line, one after the other.
+struct Judge<'q> {
+    facts: Facts<'q>,
+    budget: Budget,
+}
+
+impl Judge<'_> {
+    /// One grant: the permission and the conditions that hold, or what it lacks.
+    fn judge<'a>(
+        &self,
+        Grant { assignment, role, .. }: &'a Grant,
+    ) -> Result<(&'a str, Conditions<'a>), Lack<'a>> {
+        let question = self.facts.question;
+        let permission = role.permissions.granting(question.action);
+        let permission = permission.ok_or(Denial::ActionNotGranted)?;
+        if !role.governs(question.target.kind) {
+            return Err(Denial::OutOfScopeType.into());
+        }
+        match assignment.standing(question.now) {
+            Standing::Effective => {}
+            Standing::NotYetEffective => return Err(Denial::NotYetEffective.into()),
+            Standing::Expired => return Err(Denial::Expired.into()),
+        }
+        let conditions = Conditions {
+            permission: permission.condition,
+            assignment: assignment.condition.as_ref(),
+        };
+        for condition in [conditions.permission, conditions.assignment].into_iter().flatten() {
+            self.require(condition)?;
+        }
+        Ok((permission.spelled, conditions))
+    }
+
+    fn require<'a>(&self, condition: &'a Condition) -> Result<(), Lack<'a>> {
+        let (reason, failure) = match condition.holds(&self.facts, &self.budget) {
+            Ok(true) => return Ok(()),
+            Ok(false) => (Denial::ConditionFalse, None),
+            Err(failure) => (Denial::ConditionError, Some(failure)),
+        };
+        Err(Lack { reason, condition: Some(Unmet { condition, failure }) })
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::assignment::Assignment;
+use crate::condition::{Condition, Input, Inputs};
 use crate::document::Document;
 use crate::id::{EntityId, PrincipalId};
 use crate::permission::Action;
@@ -30,6 +31,9 @@ pub struct Grants {
     of_each_role: Vec<usize>,
     is_known: bool,
     properties: Option<Document>,
+    /// What the conditions of the assignments look at, and those of the roles besides.
+    inputs_of_assignments: Inputs,
+    inputs_of_all: Inputs,
 }
 
 impl Grants {
@@ -39,6 +43,10 @@ impl Grants {
         let mut on: HashMap<EntityId, Vec<usize>> = HashMap::new();
         let (mut everywhere, mut of_each_role) = (Vec::new(), Vec::new());
         let mut roles = HashSet::new();
+        let inputs = |sum: Inputs, condition: &Condition| sum.union(condition.inputs());
+        let of_assignments = grants.iter().filter_map(|grant| grant.assignment.condition.as_ref());
+        let inputs_of_assignments = of_assignments.fold(Inputs::default(), inputs);
+        let mut inputs_of_all = inputs_of_assignments;
         for (index, grant) in grants.iter().enumerate() {
             match &grant.assignment.entity_id {
                 Some(entity) => on.entry(entity.clone()).or_default().push(index),
@@ -46,9 +54,19 @@ impl Grants {
             }
             if roles.insert(&grant.role.id) {
                 of_each_role.push(index);
+                inputs_of_all = grant.role.permissions.conditions().fold(inputs_of_all, inputs);
             }
         }
-        Self { on, everywhere, of_each_role, is_known, properties, grants }
+        Self {
+            on,
+            everywhere,
+            of_each_role,
+            is_known,
+            properties,
+            grants,
+            inputs_of_assignments,
+            inputs_of_all,
+        }
     }
 
     /// Every grant.
@@ -84,6 +102,28 @@ impl Grants {
     /// Some grant whose role grants an action, wherever it stands.
     pub fn granting(&self, action: &Action) -> Option<&Grant> {
         self.at(&self.of_each_role).find(|grant| grant.role.permissions.granting(action).is_some())
+    }
+
+    /// What a decision on an action may look at besides the grants, wherever they stand: nothing, if none
+    /// of them hangs on a condition. Copies nothing.
+    pub fn inputs(&self, action: &Action) -> Inputs {
+        if self.inputs_of_all.is_empty() {
+            return Inputs::default();
+        }
+        let granting = self.at(&self.of_each_role).filter_map(|grant| {
+            let permission = grant.role.permissions.granting(action)?;
+            Some(permission.condition.map(Condition::inputs).unwrap_or_default())
+        });
+        // Which of the assignments are of a role that grants the action, is not worth finding out.
+        granting
+            .reduce(Inputs::union)
+            .map_or(Inputs::default(), |inputs| inputs.union(self.inputs_of_assignments))
+    }
+
+    /// Whether a decision on an action may look at the stored properties of the resource.
+    pub fn reads_resource(&self, action: &Action) -> bool {
+        self.inputs_of_all.contains(Input::ResourceProperties)
+            && self.inputs(action).contains(Input::ResourceProperties)
     }
 
     pub(crate) fn first(&self) -> Option<&Grant> {

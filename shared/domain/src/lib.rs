@@ -4,14 +4,15 @@
 //! ids come in as values, so everything here can be tested exactly and in microseconds.
 //!
 //! Reading order: [`id`] and [`text`] are the words, [`entity`], [`role`], [`assignment`],
-//! [`membership`] and [`principal`] the things, [`decision`] the question they answer, and [`change`]
-//! what a write leaves behind (an event and an audit entry).
+//! [`membership`] and [`principal`] the things, [`condition`] what a grant may hang on, [`decision`] the
+//! question they answer, and [`change`] what a write leaves behind (an event and an audit entry).
 //! [`event`] is how any event looks, ours or another's, and [`cloud_event`] how others write it.
 //! [`ledger`] is where audit entries end up.
 
 pub mod assignment;
 pub mod change;
 pub mod cloud_event;
+pub mod condition;
 pub mod decision;
 pub mod document;
 pub mod entity;

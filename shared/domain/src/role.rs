@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::change::{AuditDraft, Change, EventDraft, difference};
+use crate::condition::Condition;
 use crate::entity_type::TypeName;
 use crate::id::{RoleId, TenantId};
-use crate::permission::{Action, Permissions};
+use crate::permission::{Entry, Permissions};
 use crate::refusal::Refusal;
 use crate::text::{Description, RoleName};
 use crate::time::Timestamp;
@@ -13,7 +14,8 @@ use crate::time::Timestamp;
 /// Most permissions of one role.
 pub const ROLE_PERMISSIONS_MAX: usize = 500;
 
-/// Most bytes of all permissions of one role, as a JSON list.
+/// Most bytes of all permissions of one role, as a JSON list. What JSON escapes in a condition counts as
+/// often as it is escaped when the list is quoted once more.
 ///
 /// An event holds them before and after a change and must fit into a topic's message; the audit entry of a
 /// new role names them all and must fit into a record of the ledger, which has 64 KiB.
@@ -79,15 +81,22 @@ pub struct RolePatch {
 }
 
 impl Role {
-    /// Takes the permissions of a role, in any order, repeats allowed.
-    pub fn permissions(actions: Vec<Action>) -> Result<Permissions, Refusal> {
-        let permissions = Permissions::exact(actions);
+    /// Takes the permissions of a role, in any order, repeats allowed. A refusal that is of one of them
+    /// says which.
+    pub fn permissions(entries: Vec<Entry>) -> Result<Permissions, (Option<usize>, Refusal)> {
+        let permissions = Permissions::of(entries);
+        let permissions = permissions.map_err(|(place, refusal)| (Some(place), refusal))?;
         // Each is quoted and followed by a comma or the closing bracket.
-        let bytes = 1 + permissions.iter().map(|action| action.len() + 3).sum::<usize>();
+        let actions = permissions.iter().map(|action| action.len() + 3);
+        let conditions = permissions.conditions().map(bytes_beside_the_action);
+        let bytes = 1 + actions.chain(conditions).sum::<usize>();
         if bytes > ROLE_PERMISSIONS_BYTES_MAX {
-            return Err(Refusal::new(format!(
-                "must be at most {ROLE_PERMISSIONS_BYTES_MAX} bytes as a JSON list, is {bytes}"
-            )));
+            return Err((
+                None,
+                Refusal::new(format!(
+                    "must be at most {ROLE_PERMISSIONS_BYTES_MAX} bytes as a JSON list, is {bytes}"
+                )),
+            ));
         }
         Ok(permissions)
     }
@@ -107,7 +116,7 @@ impl Role {
             created_at: at,
             updated_at: at,
         };
-        let details = json!({"role_id": after.id, "permissions": after.permissions.iter().collect::<Vec<_>>()});
+        let details = json!({"role_id": after.id, "permissions": after.permissions});
         let (was, is) = (json!({}), after.described());
         after.changed("role.created", "role.create", details, &was, &is)
     }
@@ -166,7 +175,7 @@ impl Role {
         json!({
             "name": self.name,
             "description": self.description,
-            "permissions": self.permissions.iter().collect::<Vec<_>>(),
+            "permissions": self.permissions,
             "scope_types": self.scope_types,
         })
     }
@@ -191,6 +200,14 @@ impl Role {
             after: self,
         }
     }
+}
+
+/// What a condition adds to the list: the object around the action, and its own text, quoted and the quotes
+/// escaped.
+fn bytes_beside_the_action(condition: &Condition) -> usize {
+    let quoted = serde_json::to_string(condition.as_str()).unwrap_or_default();
+    let again = serde_json::to_string(&quoted).map_or(usize::MAX / 2, |json| json.len());
+    r#"{"action":,"condition":}"#.len() + again
 }
 
 fn in_order(mut types: Vec<TypeName>) -> Vec<TypeName> {
@@ -249,10 +266,28 @@ mod tests {
     fn the_permissions_of_a_role_fit_into_an_event_and_a_record_of_the_ledger() {
         let of = |bytes: usize| {
             let all = (0..500).map(|n| Action::parse(&format!("{n:0>bytes$}")).unwrap());
-            Role::permissions(all.collect())
+            Role::permissions(all.map(Entry::from).collect())
         };
         let largest = of(95).unwrap();
-        let json = serde_json::to_string(&largest.iter().collect::<Vec<_>>()).unwrap();
+        let json = serde_json::to_string(&largest).unwrap();
         assert!(json.len() <= ROLE_PERMISSIONS_BYTES_MAX && of(96).is_err(), "{}", json.len());
+    }
+
+    #[test]
+    fn conditions_count_towards_the_size_of_a_role_as_often_as_json_escapes_them() {
+        // Each quote is four bytes once the list is quoted again.
+        let condition = format!("'{}' != ''", "\"".repeat(2_000));
+        let of = |count: usize| {
+            let all = (0..count).map(|n| Entry {
+                action: Action::parse(&format!("doc:act-{n}")).unwrap(),
+                condition: Some(Condition::parse(&condition).unwrap()),
+            });
+            Role::permissions(all.collect())
+        };
+        let json = serde_json::to_string(&of(6).unwrap()).unwrap();
+        let again = serde_json::to_string(&json).unwrap();
+        assert!(again.len() <= ROLE_PERMISSIONS_BYTES_MAX, "{}", again.len());
+        let (place, refusal) = of(7).unwrap_err();
+        assert!(place.is_none() && refusal.reason().contains("49152 bytes"), "{refusal}");
     }
 }

@@ -207,6 +207,7 @@ impl Built {
                 entity_id: grant.on.map(entity_id),
                 effective_at: at(grant.from),
                 expires_at: grant.until.map(at),
+                condition: None,
                 created_at: at(0),
                 updated_at: at(0),
             })
@@ -287,7 +288,7 @@ proptest! {
                         };
                         let decision = decide(&grants, &question);
                         prop_assert_eq!(decision.is_allowed(), world.allows(asking, action, target, now));
-                        if let Decision::Deny { reason, nearest } = decision {
+                        if let Decision::Deny { reason, nearest, .. } = decision {
                             prop_assert_eq!(reason == Denial::NoAssignment, holds_nothing);
                             prop_assert_eq!(nearest.is_none(), holds_nothing);
                         }

@@ -5,6 +5,7 @@
 
 use domain::assignment::Assignment;
 use domain::change::Change;
+use domain::condition::Condition;
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId, TenantId};
 use domain::principal::{Principal, PrincipalType};
 use domain::time::Timestamp;
@@ -38,6 +39,8 @@ pub(crate) struct AssignmentRow {
     entity_id: Option<EntityId>,
     effective_at: Timestamp,
     expires_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    condition: Option<Condition>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -176,6 +179,7 @@ pub(crate) fn assignment(item: Item) -> Result<Assignment, Error> {
         entity_id: row.entity_id,
         effective_at: row.effective_at,
         expires_at: row.expires_at,
+        condition: row.condition,
         created_at: row.created_at,
         updated_at: row.updated_at,
     })
@@ -192,6 +196,7 @@ fn assignment_item(assignment: &Assignment) -> Result<Item, Error> {
         entity_id: entity_id.clone(),
         effective_at: assignment.effective_at,
         expires_at: assignment.expires_at,
+        condition: assignment.condition.clone(),
         created_at: *created_at,
         updated_at: assignment.updated_at,
     };

@@ -3,7 +3,7 @@
 use domain::change::Change;
 use domain::entity_type::TypeName;
 use domain::id::{RoleId, TenantId};
-use domain::permission::{Action, Permissions};
+use domain::permission::{Entry, Permissions};
 use domain::role::Role;
 use domain::text::{Description, RoleName};
 use domain::time::Timestamp;
@@ -22,7 +22,7 @@ struct RoleRow {
     tenant_id: TenantId,
     name: RoleName,
     description: Option<Description>,
-    permissions: Vec<Action>,
+    permissions: Vec<Entry>,
     scope_types: Vec<TypeName>,
     version: u64,
     created_at: Timestamp,
@@ -107,7 +107,7 @@ pub(crate) fn role(item: Item) -> Result<Role, Error> {
         tenant_id: row.tenant_id,
         name: row.name,
         description: row.description,
-        permissions: Permissions::exact(row.permissions),
+        permissions: Permissions::stored(row.permissions),
         scope_types: row.scope_types,
         is_system: false,
         version: row.version,
