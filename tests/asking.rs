@@ -78,6 +78,35 @@ impl Tenant {
         pages
     }
 
+    /// Every page of a search, by following its cursors; no page may be larger than asked for.
+    pub async fn search_pages(&self, what: &str, asked: &Value, limit: usize) -> Vec<Vec<Value>> {
+        let path = format!("/api/v1/authorize/search/{what}");
+        let (mut pages, mut body) = (Vec::new(), asked.clone());
+        body["limit"] = json!(limit);
+        loop {
+            let reply = self.post(&path, body.clone()).await;
+            let page = reply.expect(200);
+            let items = page["items"].as_array().unwrap().clone();
+            assert!(items.len() <= limit, "{} items, {limit} asked for", items.len());
+            pages.push(items);
+            if page["next_cursor"].is_null() {
+                return pages;
+            }
+            body["cursor"] = page["next_cursor"].clone();
+        }
+    }
+
+    /// Everything that a search finds, each thing by its id or name, in order; nothing may be found twice.
+    pub async fn search(&self, what: &str, asked: &Value, limit: usize) -> Vec<String> {
+        let found = self.search_pages(what, asked, limit).await.concat();
+        let name = |item: &Value| item["id"].as_str().or(item.as_str()).unwrap().to_owned();
+        let mut names: Vec<String> = found.iter().map(name).collect();
+        names.sort_unstable();
+        let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
+        assert!(twice.is_none(), "found twice: {twice:?}");
+        names
+    }
+
     /// Everything in a list.
     pub async fn list(&self, path: &str) -> Vec<Value> {
         self.pages(path, 200).await.concat()

@@ -90,6 +90,7 @@ impl Tables {
             }
             ("principal", "profile") => {
                 self.expect_key(key, &(principal_pk(&at.tenant, item), "profile".into()));
+                self.expect_listed(at, key, item);
                 self.expect_epoch(at, key, item);
             }
             ("principal", "epoch") => self.check_epoch(at, key, item),
@@ -185,7 +186,10 @@ impl Tables {
         );
         let (own, other) = match at.literal.as_str() {
             "group" => (group_end, member_end),
-            _ => (member_end, group_end),
+            _ => {
+                self.expect_listed(at, key, item);
+                (member_end, group_end)
+            }
         };
         self.expect_key(key, &own);
         self.expect_partner(key, &other, "created_at", text(item, "created_at"));
@@ -339,6 +343,15 @@ impl Tables {
             if item[attribute].as_str() != value {
                 self.fault(key, &format!("`{attribute}` is {}, not {value:?}", item[attribute]));
             }
+        }
+    }
+
+    /// What is stored of a principal beside assignments stands in the listing of its type.
+    fn expect_listed(&mut self, at: &Partition, key: &Key, item: &Value) {
+        let (kind, id) = (text(item, "principal_type"), text(item, "principal_id"));
+        let listing = pk(&at.tenant, "principals", &[kind, &shard(id)]);
+        if text(item, "kind_pk") != listing || text(item, "kind_sk") != id {
+            self.fault(key, &format!("it is not listed as `{id}` in `{listing}`"));
         }
     }
 

@@ -19,7 +19,6 @@ use domain::id::Ids;
 use domain::time::{Clock, Timestamp};
 use futures::future::join_all;
 use http::{Method, Request};
-use local::authorizer::Authorizer;
 use local::embedded::Embedded;
 use local::system::{Clients, Surroundings, System};
 use local::wire;
@@ -164,11 +163,11 @@ fn worlds(
                 Timestamp::from_microseconds(reading.load(Ordering::SeqCst)).unwrap()
             }),
             ids: Ids::by_time(),
-            authorizer: Authorizer::off(),
             epochs: Some(match defect {
                 Some(defect) => epochs.with_defect(defect),
                 None => epochs,
             }),
+            ..Surroundings::default()
         };
         let clients = |embedded: &Embedded, messaging: &_| {
             let crossing = wire::past(embedded.http_client(), move |inner, request| {

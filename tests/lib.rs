@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use api::{App, Config};
 use axum::body::Body;
+use domain::entity_type::Registry;
 use domain::id::Ids;
 use domain::time::{Clock, Timestamp};
 use http::{HeaderMap, HeaderValue, Method, Request};
@@ -38,6 +39,9 @@ use crate::messaging::Messages;
 
 /// 2026-11-23T03:30:53Z, when every world begins.
 const BEGINNING_MICROSECONDS: i64 = 1_795_404_653_000_000;
+
+/// The address that a world is configured with.
+pub const PUBLIC_URL: &str = "https://epr.example.com";
 
 /// A deployment in memory, with a clock that moves only when told.
 #[derive(Clone, Debug)]
@@ -84,18 +88,23 @@ impl World {
         Self::with_faults(&Faults::none())
     }
 
+    /// A new deployment with entity types beside the built-in ones.
+    pub fn with_types(names: &str) -> Self {
+        Self::start(&Faults::none(), names, Some(EpochSource::table()))
+    }
+
     /// A new deployment whose way to the database can fail.
     pub fn with_faults(faults: &Faults) -> Self {
-        // As deployed: what a decision costs is what it costs there.
-        Self::with(faults, Some(EpochSource::table()))
+        Self::start(faults, "", Some(EpochSource::table()))
     }
 
     /// A new deployment in one process that alone writes, as `epr local` is.
     pub fn in_one_process() -> Self {
-        Self::with(&Faults::none(), None)
+        Self::start(&Faults::none(), "", None)
     }
 
-    fn with(faults: &Faults, epochs: Option<EpochSource>) -> Self {
+    // By default as deployed: what a decision costs is what it costs there.
+    fn start(faults: &Faults, further_types: &str, epochs: Option<EpochSource>) -> Self {
         let now = Arc::new(AtomicI64::new(BEGINNING_MICROSECONDS));
         let reading = now.clone();
         let surroundings = Surroundings {
@@ -105,6 +114,8 @@ impl World {
             ids: Ids::by_time(),
             authorizer: Authorizer::off(),
             epochs,
+            public_url: Some(PUBLIC_URL.to_owned()),
+            entity_types: Registry::parse_names(further_types).unwrap(),
         };
         let clients = |embedded: &Embedded, messaging: &_| faults.clients(embedded, messaging);
         let system = System::start(Embedded::memory().unwrap(), clients, surroundings).unwrap();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use domain::entity_type::Registry;
 use local::server::{self, Services};
 use local::system::{Surroundings, System};
 use tokio::net::TcpListener;
@@ -31,7 +32,8 @@ Set EPR_LOG_LEVEL to ERROR, WARN, INFO or DEBUG to see less or more; the log is 
 Examples:
   epr local                         keep data in .epr, listen on port 8000
   epr local --memory --port 9000    keep nothing
-  epr local --data /var/lib/epr     keep data elsewhere")]
+  epr local --data /var/lib/epr     keep data elsewhere
+  epr local --entity-types record   let entities be of a type of your own")]
 pub(crate) struct Arguments {
     /// The port to listen on; 0 for any that is free
     #[arg(long, default_value_t = 8000)]
@@ -42,23 +44,29 @@ pub(crate) struct Arguments {
     /// Keep the data in memory, and nothing after the end
     #[arg(long)]
     memory: bool,
+    /// Entity types beside the built-in ones, with commas between them
+    #[arg(long, env = "EPR_ENTITY_TYPES", value_name = "NAMES", default_value = "")]
+    entity_types: String,
 }
 
 /// Serves until Ctrl-C.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     api::log_to_stdout(&api::log_level_from_env());
-    let surroundings = Surroundings::default();
+    let asked = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
+    let listener = TcpListener::bind(asked).await.map_err(|error| {
+        format!("cannot listen on {asked}: {error}; name another port with --port")
+    })?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let entity_types = Registry::parse_names(&arguments.entity_types)
+        .map_err(|refusal| format!("--entity-types: `{}` {refusal}", arguments.entity_types))?;
+    let public_url = Some(format!("http://{address}"));
+    let surroundings = Surroundings { public_url, entity_types, ..Surroundings::default() };
     let started = if arguments.memory {
         System::memory(surroundings)
     } else {
         System::open(&arguments.data, surroundings)
     };
     let system = started.map_err(|error| error.to_string())?;
-    let asked = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
-    let listener = TcpListener::bind(asked).await.map_err(|error| {
-        format!("cannot listen on {asked}: {error}; name another port with --port")
-    })?;
-    let address = listener.local_addr().map_err(|error| error.to_string())?;
     // Before the banner, which tells of Ctrl-C: from then on it must end the server in order.
     let stopped = stop_signal().map_err(|error| format!("cannot wait for Ctrl-C: {error}"))?;
     banner(address, &arguments, system.gateway.routes().len());

@@ -1,6 +1,8 @@
 //! `epr`: the operator's command line, and the repository's own tasks.
 #![expect(clippy::print_stderr, reason = "a command says on standard error why it failed")]
 
+mod ask;
+mod assertions;
 mod audit;
 mod dlq;
 mod events;
@@ -41,6 +43,14 @@ enum Command {
     Local(local::Arguments),
     /// Fill a running system with a demo tenant: issuers, SPVs, offerings, investors, roles, assignments
     Seed(seed::Arguments),
+    /// Ask a running system whether a principal may do something, and why
+    Check(ask::Check),
+    /// List the principals who may do something
+    WhoCan(ask::WhoCan),
+    /// List what a principal may do on an entity, or on which entities it may do something
+    WhatCan(ask::WhatCan),
+    /// Try assertion files: what must be allowed and denied, without a running system
+    Test(assertions::Arguments),
     /// Show the events of a running system, as they happen
     Events(events::Arguments),
     /// Publish events again, chosen by how their delivery stands
@@ -63,6 +73,10 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Local(arguments) => runtime.block_on(local::run(arguments)),
         Command::Seed(arguments) => runtime.block_on(seed::run(arguments)),
+        Command::Check(arguments) => return runtime.block_on(ask::check(arguments)),
+        Command::WhoCan(arguments) => runtime.block_on(ask::who_can(arguments)),
+        Command::WhatCan(arguments) => runtime.block_on(ask::what_can(arguments)),
+        Command::Test(arguments) => return runtime.block_on(assertions::run(arguments)),
         Command::Events(arguments) => runtime.block_on(events::run(arguments)),
         Command::Replay(arguments) => runtime.block_on(replay::run(arguments)),
         Command::Dlq(arguments) => runtime.block_on(dlq::run(arguments)),

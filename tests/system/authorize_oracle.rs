@@ -2,6 +2,7 @@
 //! questions whose answer it should have changed.
 
 mod model;
+mod searches;
 
 use std::collections::BTreeSet;
 
@@ -277,6 +278,7 @@ fn run(ops: &[Op]) -> Result<(), TestCaseError> {
         for op in ops {
             trial.step(op).await?;
         }
+        trial.search().await?;
         trial.world.check_consistency().await;
         Ok(())
     })

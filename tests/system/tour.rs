@@ -17,6 +17,7 @@ use tests::{Tenant, World};
 use tokio::sync::OnceCell;
 
 mod audit;
+mod decisions;
 
 /// Things in each list: more than a page.
 const LISTED: u32 = 60;
@@ -318,31 +319,6 @@ impl Tour {
         self.ask("other properties", Method::PUT, path, properties("compilers")).await;
         self.get("", path).await;
         self.delete("", path).await;
-    }
-
-    async fn decisions(&mut self) {
-        self.prepare(ASSIGNMENTS, assignment(700, ("user", "global"), 200, None)).await;
-        self.prepare(ASSIGNMENTS, assignment(701, ("user", "two"), 200, Some(1))).await;
-        self.prepare(ASSIGNMENTS, assignment(702, ("user", "two"), 201, Some(2))).await;
-        self.prepare(ASSIGNMENTS, assignment(703, ("group", "crowd"), 200, Some(1))).await;
-        let path = "/api/v1/authorize";
-        self.post("a global role, at a root", path, may("global", 20)).await;
-        self.post("two roles, 4 deep", path, may("two", 4)).await;
-        let mut explained = may("two", 4);
-        explained["explain"] = true.into();
-        self.post("two roles, 4 deep, explained", path, explained).await;
-        self.post("two roles, 16 deep", path, may("two", 16)).await;
-        self.post("through a group, 4 deep", path, may("grace", 4)).await;
-        self.post("through three nested groups, 4 deep", path, may("edsger", 4)).await;
-        self.post("an unknown principal, at a root", path, may("nobody", 20)).await;
-
-        // Whoever stands below something that was moved finds its hint wrong from there on.
-        self.prepare(ENTITIES, entity(40, "issuer", None)).await;
-        self.prepare_line(40).await;
-        let (path_of_41, new_parent) =
-            (format!("{ENTITIES}/{}", id(41)), json!({"parent_id": id(20)}));
-        self.tenant.patch(&path_of_41, new_parent).await.expect(200);
-        self.post("a global role, 4 deep below what was moved", path, may("global", 43)).await;
     }
 
     async fn events(&mut self) {

@@ -1,6 +1,7 @@
 //! What is sent and received.
 
 use domain::decision::{Decision, Denial};
+use domain::document::Document;
 use domain::grants::Grant;
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId};
 use domain::principal::PrincipalType;
@@ -9,13 +10,13 @@ use domain::time::Timestamp;
 use serde::Serialize;
 use store::Located;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::{Object, ObjectBuilder, OneOfBuilder, Schema, Type};
 
 /// A question. Unknown fields are ignored.
 #[derive(Debug, ToSchema)]
 #[expect(
     dead_code,
-    reason = "describes what `authorize` reads; serde would stop at the first fault"
+    reason = "describes what `check::one` reads; serde would stop at the first fault"
 )]
 pub struct AuthorizeRequest {
     /// Who wants to act.
@@ -30,8 +31,46 @@ pub struct AuthorizeRequest {
     /// The entity it wants to act on.
     #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
     resource_id: String,
+    /// What else a condition may look at: a JSON object of at most 64 KiB.
+    #[schema(value_type = Option<Object>)]
+    context: Option<Document>,
     /// Whether to say why.
     explain: Option<bool>,
+    /// How fresh the inputs must be; `fresh` when absent.
+    #[schema(schema_with = consistency)]
+    consistency: Option<String>,
+}
+
+/// Questions in one request.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes what `check::many` reads")]
+pub struct AuthorizeBatch {
+    /// 1 to 100 questions.
+    #[schema(min_items = 1, max_items = 100)]
+    checks: Vec<AuthorizeRequest>,
+}
+
+/// The answers, in the order of the questions.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes what `check::many` answers")]
+pub struct AuthorizeBatchResult {
+    /// One for each question.
+    items: Vec<AuthorizeBatchItem>,
+}
+
+/// The answer to one question, or why it has none.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes what `check::many` answers")]
+pub struct AuthorizeBatchItem {
+    /// Whether the principal may.
+    #[schema(nullable = false)]
+    authorized: Option<bool>,
+    /// Why, where that was asked for.
+    #[schema(nullable = false)]
+    decision: Option<Explanation>,
+    /// Why there is no answer: `invalid`, or `unknown_resource`.
+    #[schema(value_type = Object, required = false)]
+    problem: Option<Document>,
 }
 
 /// An answer.
@@ -43,6 +82,87 @@ pub struct AuthorizeAnswer {
     /// Why, where that was asked for.
     #[schema(nullable = false)]
     decision: Option<Explanation>,
+}
+
+/// Questions about which entities. Unknown fields are ignored.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes what `search::resources` reads")]
+pub struct ResourceSearch {
+    /// Who wants to act.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
+    user_id: String,
+    /// The type of `user_id`; `user` when absent.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,64}$")]
+    principal_type: Option<String>,
+    /// What it wants to do.
+    #[schema(min_length = 1, max_length = 255)]
+    action: String,
+    /// The type of the entities.
+    r#type: String,
+    /// What else a condition may look at: a JSON object of at most 64 KiB.
+    #[schema(value_type = Option<Object>)]
+    context: Option<Document>,
+    /// Most items of the page; 50 when absent.
+    #[schema(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before, with the same question.
+    cursor: Option<String>,
+}
+
+/// Questions about which principals. Unknown fields are ignored.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes what `search::principals` reads")]
+pub struct PrincipalSearch {
+    /// The type of the principals; `user` when absent.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,64}$")]
+    principal_type: Option<String>,
+    /// What they want to do.
+    #[schema(min_length = 1, max_length = 255)]
+    action: String,
+    /// The entity to act on.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
+    resource_id: String,
+    /// What else a condition may look at: a JSON object of at most 64 KiB.
+    #[schema(value_type = Option<Object>)]
+    context: Option<Document>,
+    /// Most items of the page; 50 when absent.
+    #[schema(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before, with the same question.
+    cursor: Option<String>,
+}
+
+/// Questions about which actions. Unknown fields are ignored.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes what `search::actions` reads")]
+pub struct ActionSearch {
+    /// Who wants to act.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
+    user_id: String,
+    /// The type of `user_id`; `user` when absent.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,64}$")]
+    principal_type: Option<String>,
+    /// The entity to act on.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
+    resource_id: String,
+    /// What else a condition may look at: a JSON object of at most 64 KiB.
+    #[schema(value_type = Option<Object>)]
+    context: Option<Document>,
+    /// Most items of the page; 50 when absent.
+    #[schema(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before, with the same question.
+    cursor: Option<String>,
+}
+
+/// Something that was found.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes what searches answer")]
+pub struct Thing {
+    /// Its type.
+    r#type: String,
+    /// Its id.
+    id: String,
 }
 
 /// Why the answer is what it is.
@@ -144,6 +264,25 @@ impl Deciding {
             expires_at: assignment.expires_at,
         }
     }
+}
+
+fn consistency() -> Schema {
+    let token = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+    let token = token.max_length(Some(api::CONSISTENCY_TOKEN_BYTES_MAX));
+    let at_least = ObjectBuilder::new()
+        .property("at_least", token.description(Some("The `Consistency-Token` of an answer.")))
+        .required("at_least");
+    let word = ObjectBuilder::new().schema_type(Type::String);
+    let word = word.pattern(Some("^(minimize_latency|fresh|strong|at_least: ?[!-~]+)$"));
+    let either = OneOfBuilder::new().item(word).item(at_least);
+    Schema::OneOf(
+        either
+            .description(Some(
+                "`minimize_latency`: as of at most a second ago; `fresh`: with every change acknowledged before, the \
+                 default; `strong`: past every cache; `at_least`: with the change that returned this token.",
+            ))
+            .build(),
+    )
 }
 
 fn outcome() -> Object {

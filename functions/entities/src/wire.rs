@@ -87,7 +87,8 @@ pub struct EntityCreate {
     /// Its name, unique within tenant and type.
     #[schema(min_length = 1, max_length = 255)]
     name: String,
-    /// One of `issuer`, `spv`, `offering`, `investor`, `agent`, `other`.
+    /// One of `issuer`, `spv`, `offering`, `investor`, `agent`, `other`, or a further type that the deployment is
+    /// configured to have.
     r#type: String,
     /// `active` when absent.
     #[schema(schema_with = status)]

@@ -5,6 +5,8 @@
     reason = "a test that cannot go on fails, with the place where it could not"
 )]
 
+mod ask;
+mod assertions;
 mod crash;
 mod dlq;
 mod events;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
-use domain::entity_type::Registry;
+use domain::entity_type::{Registry, TypeName};
 use domain::event::DELIVERY_ATTEMPTS_MAX;
 use domain::id::{Ids, TenantId};
 use domain::ledger::checkpoint::Origin;
@@ -21,6 +21,9 @@ const CALLS_MILLISECONDS_MAX: u64 = 2_500;
 
 /// How often a request tries to publish what it has stored, where the environment does not say.
 const PUBLISH_ATTEMPTS_DEFAULT: u32 = 2;
+
+/// Names further entity types.
+const ENTITY_TYPES: &str = "EPR_ENTITY_TYPES";
 
 /// A function's surroundings. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -58,6 +61,11 @@ pub struct Config {
     pub publish_attempts: u32,
     /// `EPR_AUDIT_DEPLOYMENT` and the like.
     pub ledger: LedgerConfig,
+    /// `EPR_PUBLIC_URL`: the address that clients know this deployment by, without a slash at its end. It is
+    /// never taken from a request, whose `Host` says what its sender likes.
+    pub public_url: Option<String>,
+    /// `EPR_ENTITY_TYPES`: types that entities may have beside the built-in ones, with commas between them.
+    pub entity_types: Vec<TypeName>,
 }
 
 /// What is wrong with the environment.
@@ -102,6 +110,16 @@ impl Config {
             let form = "a host and a path, without scheme, spaces, `+` and a slash at the end";
             return Err(ConfigError::Invalid(deployment, form));
         }
+        let public_url = set("EPR_PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned());
+        if !public_url.as_deref().is_none_or(is_address) {
+            let form = "an address that begins with https:// or http://, without `?` and `#`";
+            return Err(ConfigError::Invalid("EPR_PUBLIC_URL", form));
+        }
+        let entity_types = set(ENTITY_TYPES).unwrap_or_default();
+        let entity_types = Registry::parse_names(&entity_types).map_err(|_| {
+            let form = "names of small letters, digits and `_`, with commas between them";
+            ConfigError::Invalid(ENTITY_TYPES, form)
+        })?;
         Ok(Self {
             environment: set("EPR_ENVIRONMENT").unwrap_or_else(|| "local".to_owned()),
             log_level: set("EPR_LOG_LEVEL").unwrap_or_else(|| "INFO".to_owned()),
@@ -120,8 +138,19 @@ impl Config {
             },
             publish_attempts,
             ledger,
+            public_url,
+            entity_types,
         })
     }
+}
+
+/// Whether a text is the address of a service: with a scheme and a host, without query and fragment.
+fn is_address(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"?#\"<>\\^`{|}".contains(&byte);
+    rest.is_some_and(|rest| {
+        !rest.is_empty() && !rest.starts_with('/') && rest.bytes().all(is_plain)
+    })
 }
 
 impl App {
@@ -165,7 +194,8 @@ impl App {
     pub fn new(config: Config, client: aws_sdk_dynamodb::Client, clock: Clock, ids: Ids) -> Self {
         let store = Store::new(client, config.tables.clone(), ids.clone());
         let (messaging, notary) = (Messaging::default(), None);
-        Self { store, clock, ids, entity_types: Registry::built_in(), messaging, notary, config }
+        let entity_types = Registry::built_in().with(config.entity_types.iter().cloned());
+        Self { store, clock, ids, entity_types, messaging, notary, config }
     }
 
     /// The same surroundings with clients to send messages by.
@@ -213,11 +243,53 @@ mod tests {
         for bad in ["a b", "a+b", "a/"] {
             let config = Config::from_variables(|name| match name {
                 "EPR_AUDIT_DEPLOYMENT" => Some(bad.to_owned()),
-                "EPR_EVENT_PUBLISH_ATTEMPTS" => None,
+                "EPR_EVENT_PUBLISH_ATTEMPTS" | "EPR_PUBLIC_URL" => None,
                 _ => Some("table".to_owned()),
             });
             let refused = matches!(config, Err(ConfigError::Invalid("EPR_AUDIT_DEPLOYMENT", _)));
             assert!(refused, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_public_address_has_a_scheme_and_a_host_and_no_query() {
+        let of = |url: &'static str| {
+            Config::from_variables(move |name| match name {
+                "EPR_PUBLIC_URL" => Some(url.to_owned()),
+                "EPR_EVENT_PUBLISH_ATTEMPTS" => None,
+                _ => Some("table".to_owned()),
+            })
+        };
+        for good in ["https://epr.example.com", "http://127.0.0.1:8000", "https://a.b/c/"] {
+            let url = of(good).unwrap().public_url;
+            assert_eq!(url.as_deref(), Some(good.trim_end_matches('/')));
+        }
+        for bad in [
+            "epr.example.com",
+            "ftp://a",
+            "https://",
+            "https:///a",
+            "https://a?b",
+            "https://a#b",
+            "https://a b",
+        ] {
+            assert!(matches!(of(bad), Err(ConfigError::Invalid("EPR_PUBLIC_URL", _))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn further_entity_types_are_names_with_commas_between_them() {
+        let of = |names: &'static str| {
+            Config::from_variables(move |name| match name {
+                "EPR_ENTITY_TYPES" => Some(names.to_owned()),
+                "EPR_EVENT_PUBLISH_ATTEMPTS" | "EPR_PUBLIC_URL" => None,
+                _ => Some("table".to_owned()),
+            })
+        };
+        let names = of("record,todo").unwrap().entity_types;
+        assert_eq!(names.iter().map(TypeName::as_str).collect::<Vec<_>>(), ["record", "todo"]);
+        for bad in ["Record", "record;todo", "a b"] {
+            assert!(matches!(of(bad), Err(ConfigError::Invalid("EPR_ENTITY_TYPES", _))), "{bad}");
         }
     }
 

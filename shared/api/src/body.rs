@@ -41,6 +41,11 @@ impl Fields {
         Self { object, faults: Vec::new() }
     }
 
+    /// All that was sent, for a reader of its own.
+    pub fn members(&self) -> &Map<String, Value> {
+        &self.object
+    }
+
     /// A field that must be there.
     pub fn required<T>(
         &mut self,

@@ -16,7 +16,7 @@ use store::meter::{self, Usage};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::metrics;
-use crate::problem::Problem;
+use crate::problem::{PlainWords, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -61,6 +61,7 @@ pub(crate) async fn observe(
     let ids = request_ids(&request, &app);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    let sent_id = request.headers().get(REQUEST_ID).cloned();
     let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     request.extensions_mut().insert(ids.clone());
     let (parts, body) = request.into_parts();
@@ -74,10 +75,20 @@ pub(crate) async fn observe(
         Problem::defect("the handler panicked; the panic's own line says where").into_response()
     });
     let problem = response.extensions_mut().remove::<Problem>();
+    let is_plain = response.extensions_mut().remove::<PlainWords>().is_some();
     if let Some(problem) = &problem {
-        *response.body_mut() = Body::from(problem.write(&path, &ids.trace_id));
+        if is_plain {
+            let text = HeaderValue::from_static(crate::TEXT);
+            response.headers_mut().insert(header::CONTENT_TYPE, text);
+            *response.body_mut() = Body::from(problem.words());
+        } else {
+            *response.body_mut() = Body::from(problem.write(&path, &ids.trace_id));
+        }
     }
     finish_headers(response.headers_mut(), &ids);
+    if let Some(sent_id) = sent_id.filter(|_| is_plain) {
+        response.headers_mut().insert(REQUEST_ID, sent_id);
+    }
     response.extensions_mut().insert(UsageOf(usage));
 
     let principal = caller.as_ref().map(|caller| caller.principal.to_string());

@@ -24,6 +24,7 @@ pub struct Operation {
     is_open: bool,
     is_conditional: bool,
     is_versioned: bool,
+    is_plain: bool,
     parameters: Vec<Value>,
     body: Option<Body>,
     answers: Vec<(u16, Value)>,
@@ -57,6 +58,7 @@ impl Operation {
             is_open: false,
             is_conditional: false,
             is_versioned: false,
+            is_plain: false,
             parameters: Vec::new(),
             body: None,
             answers: Vec::new(),
@@ -78,6 +80,13 @@ impl Operation {
     #[must_use]
     pub fn open(mut self) -> Self {
         self.is_open = true;
+        self
+    }
+
+    /// That it refuses in a line of text, as [`Endpoint::in_plain_words`] has it.
+    #[must_use]
+    pub fn in_plain_words(mut self) -> Self {
+        self.is_plain = true;
         self
     }
 
@@ -326,6 +335,7 @@ fn path_parameters(endpoint: &Endpoint) -> Vec<Value> {
         let (description, pattern) = match name {
             "type" => ("The type.", domain::principal::PRINCIPAL_TYPE_PATTERN),
             "principal_id" => ("The principal's id.", domain::id::ID_PATTERN),
+            "tenant" => ("The tenant.", domain::id::ID_PATTERN),
             "chain" => ("The chain: its tenant.", domain::id::ID_PATTERN),
             // A producer may name its events otherwise than the core does.
             "event_id" if endpoint.path.starts_with("/api/v1/audit/") => {

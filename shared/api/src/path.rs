@@ -11,6 +11,11 @@ use crate::problem::Problem;
 pub struct PathParameters(Vec<(String, String)>);
 
 impl PathParameters {
+    /// A parameter, where the route has it.
+    pub fn find(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+
     /// Reads a parameter. One that is malformed names nothing that exists: 404 with `what`.
     pub fn read<T>(
         &self,
@@ -18,9 +23,9 @@ impl PathParameters {
         what: &str,
         read: impl FnOnce(&str) -> Result<T, Refusal>,
     ) -> Result<T, Problem> {
-        let value = self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str());
-        let value =
-            value.ok_or_else(|| Problem::defect(format!("the route has no parameter `{name}`")))?;
+        let value = self
+            .find(name)
+            .ok_or_else(|| Problem::defect(format!("the route has no parameter `{name}`")))?;
         read(value).map_err(|_| Problem::not_found(what, value))
     }
 }

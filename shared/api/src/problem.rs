@@ -17,6 +17,11 @@ pub struct Fault {
     pub detail: String,
 }
 
+/// Marks a response of an endpoint whose refusals are told in a line of text, and whose requests' ids are
+/// given back to the letter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlainWords;
+
 /// An answer that is not the one asked for.
 ///
 /// Turned into a response it is only carried along; the outermost layer writes the body, because it
@@ -139,9 +144,33 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
     }
 
+    /// The same of a part of a body: `place` is the pointer to the part.
+    #[must_use]
+    pub fn within(mut self, place: &str) -> Self {
+        for fault in &mut self.errors {
+            fault.pointer = format!("{place}{}", fault.pointer);
+        }
+        match self.errors.as_slice() {
+            [] => self,
+            _ => Self::invalid(self.errors),
+        }
+    }
+
     /// The body, once the request's path and trace are known.
     pub(crate) fn write(&self, instance: &str, trace_id: &str) -> Vec<u8> {
         self.body(instance, trace_id).to_string().into_bytes()
+    }
+
+    /// The same in a line of text, with every fault.
+    pub fn words(&self) -> String {
+        match self.errors.as_slice() {
+            [] => self.detail.clone(),
+            faults => {
+                let told =
+                    faults.iter().map(|fault| format!("`{}` {}", fault.pointer, fault.detail));
+                told.collect::<Vec<_>>().join("; ")
+            }
+        }
     }
 
     /// The body, for an answer that holds one of several requests' problems.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::Router;
 use axum::handler::Handler;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter};
 use http::Method;
 
@@ -12,7 +13,7 @@ use crate::app::App;
 use crate::idempotency::idempotent;
 use crate::observe::observe;
 use crate::openapi::Operation;
-use crate::problem::Problem;
+use crate::problem::{PlainWords, Problem};
 
 /// An endpoint: method, path, handler, and its description.
 pub struct Endpoint {
@@ -37,6 +38,16 @@ impl Endpoint {
     /// Whether it may change something, and so takes an idempotency key.
     pub fn mutates(&self) -> bool {
         self.mutates
+    }
+
+    /// With refusals in a line of text, and any `X-Request-Id` given back to the letter.
+    #[must_use]
+    pub fn in_plain_words(self) -> Self {
+        let mark = |mut response: Response| async {
+            response.extensions_mut().insert(PlainWords);
+            response
+        };
+        Self { handler: self.handler.layer(map_response(mark)), ..self }
     }
 
     /// The path as OpenAPI has it, which knows no parameter that takes the rest.

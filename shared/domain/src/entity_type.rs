@@ -73,6 +73,21 @@ impl Registry {
         Self(BUILT_IN.into_iter().map(|(name, meaning)| (TypeName(name.into()), meaning)).collect())
     }
 
+    /// These and further ones, as a deployment is configured to have them.
+    #[must_use]
+    pub fn with(mut self, further: impl IntoIterator<Item = TypeName>) -> Self {
+        for name in further {
+            self.0.entry(name).or_insert("A type of this deployment.");
+        }
+        self
+    }
+
+    /// Reads names of types with commas between them; empty is none.
+    pub fn parse_names(text: &str) -> Result<Vec<TypeName>, Refusal> {
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(TypeName::parse).collect()
+    }
+
     /// Reads the name of a type that exists.
     pub fn parse(&self, text: &str) -> Result<TypeName, Refusal> {
         match self.0.get_key_value(&TypeName(text.into())) {
@@ -109,6 +124,17 @@ mod tests {
             refusal.reason().contains("`company`") && refusal.reason().contains("`issuer`"),
             "{refusal}"
         );
+    }
+
+    #[test]
+    fn further_types_stand_beside_the_six_and_are_told_of() {
+        let further = Registry::parse_names("record, todo,issuer,").unwrap();
+        let registry = Registry::built_in().with(further);
+        assert_eq!(registry.names().count(), BUILT_IN.len() + 2);
+        assert_eq!(registry.parse("record").unwrap().as_str(), "record");
+        assert!(registry.parse("route").unwrap_err().reason().contains("`todo`"));
+        assert_eq!(Registry::parse_names(""), Ok(Vec::new()));
+        assert!(Registry::parse_names("record,Todo").is_err());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use audit_append::Appender;
 use audit_verify::Auditor;
 use aws_sdk_dynamodb::Client;
 use axum::body::Body;
+use domain::entity_type::TypeName;
 use domain::id::Ids;
 use domain::time::Clock;
 use http::{Request, Response};
@@ -102,6 +103,10 @@ pub struct Surroundings {
     pub authorizer: Authorizer,
     /// Where the epochs of what is remembered live, if not in this process.
     pub epochs: Option<EpochSource>,
+    /// The address that clients know it by.
+    pub public_url: Option<String>,
+    /// Entity types beside the built-in ones.
+    pub entity_types: Vec<TypeName>,
 }
 
 impl Default for Surroundings {
@@ -112,6 +117,8 @@ impl Default for Surroundings {
             ids: Ids::by_time(),
             authorizer: Authorizer::off(),
             epochs: None,
+            public_url: None,
+            entity_types: Vec::new(),
         }
     }
 }
@@ -168,11 +175,14 @@ impl System {
         embedded.create_tables(&template)?;
         let messaging = Messaging::beside(&embedded, &template, surroundings.clock.clone())?;
         let Clients { dynamodb, messaging: senders } = clients(&embedded, &messaging);
-        let Surroundings { clock, ids, authorizer, epochs } = surroundings;
+        let Surroundings { clock, ids, authorizer, epochs, public_url, entity_types } =
+            surroundings;
         let key_file = embedded.folder().map(|folder| folder.path.join(KEY_FILE));
         let notary = Notary::with_own_key(key_file.as_deref(), DEPLOYMENT_DEFAULT)?;
         let app = |function: &Function| {
-            let app = App::new(config_of(function)?, dynamodb.clone(), clock.clone(), ids.clone());
+            let (public_url, entity_types) = (public_url.clone(), entity_types.clone());
+            let config = Config { public_url, entity_types, ..config_of(function)? };
+            let app = App::new(config, dynamodb.clone(), clock.clone(), ids.clone());
             let app = app.with_messaging(senders.clone()).with_notary(notary.clone());
             let app = app.with_epochs(epochs.clone().unwrap_or_else(|| embedded.epochs()));
             Ok((function.folder.clone(), app))

@@ -38,15 +38,37 @@ pub struct Wanted<'a> {
     pub principals: &'a [Principal],
     /// On what.
     pub resources: &'a [EntityId],
-    /// What they want to do: says whether a condition will look at the attributes of the resources, which are
-    /// not remembered.
-    pub actions: &'a [Action],
+    /// Whether the attributes of the resources, which are not remembered, are needed as they are now.
+    pub attributes: Attributes<'a>,
     /// How fresh.
     pub consistency: Consistency,
 }
 
-/// How fresh the inputs of a decision must be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+impl<'a> Wanted<'a> {
+    /// What is wanted as it is now.
+    pub fn fresh(
+        tenant: &'a TenantId,
+        principals: &'a [Principal],
+        resources: &'a [EntityId],
+        attributes: Attributes<'a>,
+    ) -> Self {
+        Self { tenant, principals, resources, attributes, consistency: Consistency::Fresh }
+    }
+}
+
+/// When the attributes of resources are read.
+#[derive(Clone, Copy, Debug)]
+pub enum Attributes<'a> {
+    /// Where a condition on these actions, of a principal that is asked for beside them, looks at them.
+    For(&'a [Action]),
+    /// Always.
+    Read,
+    /// Only where the resource has to be read anyway.
+    Unread,
+}
+
+/// How fresh the inputs of a decision must be, the least fresh first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Consistency {
     /// What was known to be so within the last second will do.
     MinimizeLatency,
@@ -111,7 +133,7 @@ impl Store {
     /// group. With everything: the epochs alone, which are 2 RCU from the table (1 more for each group), and
     /// free within one process.
     pub async fn inputs_read(&self, wanted: Wanted<'_>) -> Result<Inputs, Error> {
-        let Wanted { tenant, principals, resources, actions, consistency } = wanted;
+        let Wanted { tenant, principals, resources, attributes, consistency } = wanted;
         let remembers = consistency != Consistency::Strong;
         let known: Vec<Option<Known<Grants>>> = principals
             .iter()
@@ -131,9 +153,15 @@ impl Store {
         });
         let located = resources.iter().map(|id| self.located_read(tenant, id, &epochs, remembers));
         let (grants, located) = tokio::try_join!(try_join_all(grants), try_join_all(located))?;
-        let reads_attributes =
-            grants.iter().any(|grants| actions.iter().any(|action| grants.reads_resource(action)));
-        let located = if reads_attributes {
+        let looks = |grants: &Arc<Grants>, actions: &[Action]| {
+            actions.iter().any(|action| grants.reads_resource(action))
+        };
+        let needs_attributes = match attributes {
+            Attributes::For(actions) => grants.iter().any(|grants| looks(grants, actions)),
+            Attributes::Read => true,
+            Attributes::Unread => false,
+        };
+        let located = if needs_attributes {
             try_join_all(located.into_iter().map(|found| self.with_attributes(tenant, found)))
                 .await?
         } else {

@@ -39,6 +39,7 @@
 //! |---|---|---|
 //! | `by_kind`, entities | `entities/<type>/<live or archived>/<shard>` | `<created_at>/<id>` |
 //! | `by_kind`, assignments | `assignments/<shard>` | `<created_at>/<id>` |
+//! | `by_kind`, members and principals with properties | `principals/<type>/<shard>` | `<id>` |
 //! | `by_relation`, entities | `children/<parent>/<live or archived>` | `<created_at>/<id>` |
 //! | `by_relation`, assignments | `assignments-on/<entity>` | `<created_at>/<id>` |
 //! | `by_time`, events (events table) | `events/<shard>` | `<occurred_at>/<event id>` |
@@ -53,7 +54,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::entity::Status;
 use domain::entity_type::TypeName;
 use domain::id::{AssignmentId, EntityId, EventId, PrincipalId, RoleId, TenantId};
-use domain::principal::Principal;
+use domain::principal::{Principal, PrincipalType};
 use domain::text::{EntityName, RoleName};
 use domain::time::Timestamp;
 use sha2::{Digest, Sha256};
@@ -198,8 +199,12 @@ pub(crate) fn group(tenant: &TenantId, group: &PrincipalId) -> String {
 }
 
 pub(crate) fn member(tenant: &TenantId, of: &PrincipalId, member: &Principal) -> Key {
-    let sk = format!("member/{}/{}", measured(member.kind.as_str()), measured(member.id.as_str()));
-    Key { pk: group(tenant, of), sk }
+    Key { pk: group(tenant, of), sk: member_place(member) }
+}
+
+/// The place of a member among all of its group.
+pub(crate) fn member_place(member: &Principal) -> String {
+    format!("member/{}/{}", measured(member.kind.as_str()), measured(member.id.as_str()))
 }
 
 /// The sort key of a principal's properties.
@@ -319,6 +324,17 @@ pub(crate) fn assignment_listings(tenant: &TenantId) -> Vec<String> {
         .collect()
 }
 
+pub(crate) fn principal_listing(tenant: &TenantId, of: &Principal) -> String {
+    partition(tenant, "principals", &[of.kind.as_str(), &shard(of.id.as_str()).to_string()])
+}
+
+/// Every partition that lists a tenant's principals of a type.
+pub(crate) fn principal_listings(tenant: &TenantId, kind: &PrincipalType) -> Vec<String> {
+    (0..LISTING_SHARDS)
+        .map(|shard| partition(tenant, "principals", &[kind.as_str(), &shard.to_string()]))
+        .collect()
+}
+
 /// Every partition that lists a tenant's events.
 pub(crate) fn event_listings(tenant: &TenantId) -> Vec<String> {
     (0..LISTING_SHARDS).map(|shard| partition(tenant, "events", &[&shard.to_string()])).collect()
@@ -340,7 +356,6 @@ pub(crate) fn assignments_on(tenant: &TenantId, entity: Option<&EntityId>) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::principal::PrincipalType;
 
     fn tenant(text: &str) -> TenantId {
         TenantId::parse(text).unwrap()

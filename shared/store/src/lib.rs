@@ -26,9 +26,10 @@
 //! | assignments on an entity | `by_relation` | 0.5 RCU per 4 KiB | 1,000 assignments/s on one entity |
 //! | assign, revoke | transaction: assignment, pointer, epoch, event, audit, receipt | 12 WCU + 2 | 250 changes/s of one principal |
 //! | members of a group | `Query` of the group's partition | 1 RCU per 4 KiB | 3,000 reads/s of one group |
-//! | add, remove member | transaction: both ends, epoch, event, audit, receipt | 12 WCU | 250 changes/s of one member |
+//! | add, remove member | transaction: both ends, epoch, event, audit, receipt | 12 WCU + 1 | 250 changes/s of one member |
 //! | inputs of a decision, remembered | the epochs: one `BatchGetItem` | 2 RCU + 1 per group; none in one process | 3,000 decisions/s of one tenant: its shared epochs |
 //! | inputs of a decision, read | see [`Store::inputs_read`] | 4 RCU + 1 per role, ancestor and group | the principal's or the target's partition |
+//! | candidates of a search | see [`search`] | 4 RCU for 50 of a type, 1 for each entity of a tree, 1 for each group | the listing that is walked |
 //! | receipt by key | `GetItem` | 1 RCU | no shared item |
 //! | event, audit entry | rows of the change's transaction | 2 WCU each, and 2 or 1 for indexes | no shared item |
 //! | hand in an event | one conditional `PutItem`, see `events.rs` | 3 WCU | 4,000 events/s of one tenant: the shards of its indexes |
@@ -65,6 +66,7 @@ mod put;
 mod read;
 mod receipt;
 mod roles;
+mod search;
 
 use std::sync::Arc;
 
@@ -72,7 +74,7 @@ use domain::id::Ids;
 use memory::Memory;
 
 pub use assignments::AssignmentFilter;
-pub use authorization::{Consistency, Inputs, Located, Wanted};
+pub use authorization::{Attributes, Consistency, Inputs, Located, Wanted};
 pub use commit::{COMMIT_ATTEMPTS_MAX, Intent};
 pub use consumptions::{CONSUMPTION_SECONDS, Claim, Consumption, LEASE_SECONDS};
 pub use deliveries::{Mark, Undelivered, UndeliveredPosition};
@@ -85,6 +87,7 @@ pub use outbox::{AuditRow, OutboxRow, Record};
 pub use pause::random_pause;
 pub use read::Page;
 pub use receipt::{RECEIPT_SECONDS, Receipt, ReceiptSlot};
+pub use search::{Candidates, Holder, HolderPosition, Holding, Known, KnownPosition, TreePosition};
 
 /// The names of the tables.
 #[derive(Clone, Debug, PartialEq, Eq)]

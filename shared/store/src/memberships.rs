@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::commit::{Intent, Unit};
 use crate::error::{Error, Guard};
 use crate::graph::Graph;
-use crate::item::{Item, from_item, to_item};
-use crate::key::MEMBER_OF_PREFIX;
+use crate::item::{self, Item, from_item, to_item};
+use crate::key::{BY_KIND, MEMBER_OF_PREFIX};
 use crate::read::Page;
 use crate::{Store, key};
 
@@ -80,7 +80,7 @@ impl Store {
         let Membership { tenant_id, group_id, member, .. } = &change.after;
         let row = membership_row(&change.after);
         let table = &self.tables.core;
-        let member_of = to_item(key::member_of(tenant_id, member, group_id), &row)?;
+        let member_of = member_of_item(&change.after)?;
         let mut unit = Unit::of(self, intent, change)?
             .touch(table, member, None, Some(&member_of))
             .create(table, member_of, Guard::Tuple)
@@ -100,8 +100,7 @@ impl Store {
         let Membership { tenant_id, group_id, member, created_at } = &change.after;
         let since = || aws_sdk_dynamodb::types::AttributeValue::S(created_at.to_string());
         let table = &self.tables.core;
-        let member_of =
-            to_item(key::member_of(tenant_id, member, group_id), &membership_row(&change.after))?;
+        let member_of = member_of_item(&change.after)?;
         let unit = Unit::of(self, intent, change)?
             .delete(table, key::member_of(tenant_id, member, group_id), "created_at", since())
             .delete(table, key::member(tenant_id, group_id, member), "created_at", since())
@@ -142,4 +141,14 @@ fn membership_row(membership: &Membership) -> MembershipRow {
         principal_id: membership.member.id.clone(),
         created_at: membership.created_at,
     }
+}
+
+/// The end of a membership that the member's decisions read.
+fn member_of_item(membership: &Membership) -> Result<Item, Error> {
+    let Membership { tenant_id, group_id, member, .. } = membership;
+    let row = membership_row(membership);
+    let mut item = to_item(key::member_of(tenant_id, member, group_id), &row)?;
+    let listing = key::principal_listing(tenant_id, member);
+    item::index(&mut item, BY_KIND, listing, member.id.to_string());
+    Ok(item)
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::commit::{Intent, Unit};
 use crate::error::{Error, Guard};
 use crate::item::{self, Item, from_item, to_item};
+use crate::key::BY_KIND;
 use crate::{Store, key};
 
 #[derive(Serialize, Deserialize)]
@@ -97,5 +98,8 @@ fn profile_item(profile: &Profile) -> Result<Item, Error> {
         created_at: profile.created_at,
         updated_at: profile.updated_at,
     };
-    to_item(key::profile(&profile.tenant_id, &profile.principal), &row)
+    let mut item = to_item(key::profile(&profile.tenant_id, &profile.principal), &row)?;
+    let listing = key::principal_listing(&profile.tenant_id, &profile.principal);
+    item::index(&mut item, BY_KIND, listing, profile.principal.id.to_string());
+    Ok(item)
 }

@@ -50,8 +50,12 @@ pub(super) fn write(operation: &Operation, endpoint: &Endpoint) -> Value {
         (DEFECT, true),
         (UNAVAILABLE, !operation.is_open),
     ];
-    for ((status, name, ..), _) in shared.into_iter().filter(|(_, applies)| *applies) {
-        responses.entry(status.to_string()).or_insert_with(|| refer("responses", name));
+    for ((status, name, _, when), _) in shared.into_iter().filter(|(_, applies)| *applies) {
+        let response = || match operation.is_plain {
+            true => plain(status, when),
+            false => refer("responses", name),
+        };
+        responses.entry(status.to_string()).or_insert_with(response);
     }
     Value::Object(responses)
 }
@@ -73,6 +77,9 @@ fn refused(status: u16, operation: &Operation, endpoint: &Endpoint) -> Value {
     let of_status = || operation.refusals.iter().filter(|(other, ..)| *other == status);
     let mut whens: Vec<&str> = of_status().map(|(_, _, when)| *when).collect();
     whens.dedup();
+    if operation.is_plain {
+        return plain(status, &whens.join(" "));
+    }
     let mut examples = Map::new();
     for (_, code, when) in of_status() {
         let mut example = problem(status, code, when, &endpoint.path.replace(['{', '}', '+'], ""));
@@ -117,13 +124,18 @@ pub(super) fn shared() -> Value {
 }
 
 fn response(status: u16, description: &str, examples: &Value) -> Value {
-    let response = json!({
-        "description": description,
-        "content": {"application/problem+json": {
-            "schema": refer("schemas", "Problem"),
-            "examples": examples,
-        }},
-    });
+    let content = json!({"schema": refer("schemas", "Problem"), "examples": examples});
+    with_headers(status, description, &json!({ "application/problem+json": content }))
+}
+
+/// A refusal in a line of text.
+fn plain(status: u16, description: &str) -> Value {
+    let content = json!({"schema": {"type": "string"}, "example": "`/subject` is required"});
+    with_headers(status, description, &json!({ crate::TEXT: content }))
+}
+
+fn with_headers(status: u16, description: &str, content: &Value) -> Value {
+    let response = json!({"description": description, "content": content});
     let header = match status {
         401 => json!({"WWW-Authenticate": refer("headers", "Authenticate")}),
         503 => json!({"Retry-After": refer("headers", "RetryAfter")}),

@@ -1,0 +1,60 @@
+//! One evaluation.
+
+use api::{Answer, App, Fields, Problem};
+use axum::extract::State;
+use domain::decision::{Decision, Denial};
+use domain::time::Timestamp;
+use serde_json::{Value, json};
+use store::{Attributes, Inputs, Wanted};
+
+use crate::asked::Sent;
+use crate::authzen::reading::{Asked, Reader, action};
+use crate::authzen::tenant::Tenant;
+use crate::check::not_read;
+
+pub(crate) async fn evaluate(
+    State(app): State<App>,
+    Tenant(tenant): Tenant,
+    fields: Fields,
+) -> Result<Answer, Problem> {
+    let asked = Reader::new(fields.members()).asked()?;
+    let principals: Vec<_> = asked.subject.who().into_iter().map(|who| who.principal).collect();
+    let resources: Vec<_> = asked.resource.entity().into_iter().collect();
+    let actions: Vec<_> = action(&asked.action).into_iter().collect();
+    let wanted = Wanted::fresh(&tenant, &principals, &resources, Attributes::For(&actions));
+    let inputs = app.store.inputs_read(wanted).await?;
+    Ok(Answer::ok(&asked.answer(&inputs, app.clock.now())?.1))
+}
+
+impl Asked {
+    /// Whether it is allowed, and the answer, from inputs in which its subject and resource were asked for.
+    ///
+    /// The reason is always told: it costs next to nothing, and who asks here enforces the answer.
+    pub(crate) fn answer(&self, inputs: &Inputs, now: Timestamp) -> Result<(bool, Value), Problem> {
+        let Some(who) = self.subject.who() else { return Ok(denied(Denial::UnknownPrincipal)) };
+        let Some(action) = action(&self.action) else {
+            return Ok(denied(Denial::ActionNotGranted));
+        };
+        let grants = inputs.grants(&who.principal).ok_or_else(not_read)?;
+        let on = self.resource.on(inputs);
+        let grants = Sent::about(grants, &on.target());
+        let decision = self.sent.decide(&grants, &who, &action, on.target(), now);
+        Ok(match decision {
+            Decision::Allow { by, permission, .. } => {
+                let reason = json!({
+                    "code": "allowed",
+                    "permission": permission,
+                    "assignment_id": by.assignment.id,
+                    "role_id": by.role.id,
+                });
+                (true, json!({"decision": true, "context": {"reason": reason}}))
+            }
+            Decision::Deny { reason, .. } => denied(reason),
+        })
+    }
+}
+
+fn denied(reason: Denial) -> (bool, Value) {
+    let reason = json!({"code": reason.code(), "detail": reason.sentence()});
+    (false, json!({"decision": false, "context": {"reason": reason}}))
+}

@@ -1,0 +1,24 @@
+//! Whose data a request is about: the caller's, under whichever base it comes.
+
+use api::{Caller, PathParameters, Problem};
+use axum::extract::FromRequestParts;
+use domain::id::TenantId;
+use http::request::Parts;
+
+/// The caller's tenant. Under the base of any other there is nothing, whether that tenant exists or not.
+#[derive(Clone, Debug)]
+pub(crate) struct Tenant(pub(crate) TenantId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Tenant {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let path = PathParameters::from_request_parts(parts, state).await?;
+        let is_callers = match path.find("tenant") {
+            Some(named) => named == caller.tenant_id.as_str(),
+            None => true,
+        };
+        if is_callers { Ok(Self(caller.tenant_id)) } else { Err(Problem::no_route()) }
+    }
+}

@@ -1,0 +1,75 @@
+//! Limit and cursor of a search, which stand in its body.
+
+use api::{Fields, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Problem};
+use domain::id::TenantId;
+use domain::refusal::Refusal;
+use serde_json::Value;
+use store::Store;
+
+use crate::search::Position;
+
+/// How much of a search to show, and from where on.
+#[derive(Clone, Debug)]
+pub(crate) struct Paging {
+    pub(crate) limit: usize,
+    /// As it was given.
+    pub(crate) cursor: Option<String>,
+    /// Where the cursor stands in the request.
+    pub(crate) pointer: &'static str,
+}
+
+impl Paging {
+    /// Reads `limit` and `cursor`.
+    pub(crate) fn read(fields: &mut Fields) -> Result<Self, api::Faulty> {
+        let limit = fields.optional("limit", limit);
+        let cursor = fields.optional("cursor", api::text(|text| Ok(text.to_owned())));
+        Ok(Self {
+            limit: limit?.unwrap_or(PAGE_ITEMS_DEFAULT),
+            cursor: cursor?,
+            pointer: "/cursor",
+        })
+    }
+
+    /// Where to go on, of a cursor that was issued to this tenant for this search: `search` is its name and
+    /// everything that was asked, so that a cursor is good for nothing else.
+    pub(crate) async fn after(
+        &self,
+        store: &Store,
+        tenant: &TenantId,
+        search: &str,
+    ) -> Result<Option<Position>, Problem> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let opened = store.cursor_open(tenant, search, cursor).await;
+        let position = opened.and_then(|position| {
+            serde_json::from_str(&position).map(Some).map_err(|_| store::Error::Cursor)
+        });
+        position.map_err(|error| match error {
+            store::Error::Cursor => {
+                let reason = "is not a cursor that was issued for this search";
+                Problem::invalid_at(self.pointer, &Refusal::new(reason))
+            }
+            other => other.into(),
+        })
+    }
+}
+
+/// The cursor of a position.
+pub(crate) async fn seal(
+    store: &Store,
+    tenant: &TenantId,
+    search: &str,
+    position: Option<&Position>,
+) -> Result<Option<String>, Problem> {
+    let Some(position) = position else { return Ok(None) };
+    let position = serde_json::to_string(position)
+        .map_err(|error| Problem::defect(format!("a position cannot be written: {error}")))?;
+    Ok(Some(store.cursor_seal(tenant, search, &position).await?))
+}
+
+/// Reads how many items to give.
+pub(crate) fn limit(value: &Value) -> Result<usize, Refusal> {
+    let limit = value.as_u64().and_then(|limit| usize::try_from(limit).ok());
+    limit
+        .filter(|limit| (1..=PAGE_ITEMS_MAX).contains(limit))
+        .ok_or_else(|| Refusal::new(format!("must be a number from 1 to {PAGE_ITEMS_MAX}")))
+}

@@ -1,0 +1,124 @@
+//! What decided, as a small tree: from the resource up to where an assignment stands, and from there down
+//! to the principal.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::plain;
+
+/// The tree of a decision, as `POST /api/v1/authorize` explains it.
+pub(super) fn drawn(decision: &Value, resource: &str, principal: &str) -> String {
+    let text = |name: &str| decision.get(name).and_then(Value::as_str);
+    let mut lines = Vec::new();
+    if let Some(reason) = text("reason") {
+        lines.push(format!("{}: {}", reason, text("detail").unwrap_or_default()));
+        if let Some(nearest) = decision.get("assignment") {
+            lines.push("the nearest to a yes:".to_owned());
+            let on = nearest.get("entity_id").and_then(Value::as_str);
+            lines.push(on.unwrap_or("everywhere").to_owned());
+            lines.extend(held(nearest, None, principal));
+        }
+    } else {
+        lines.extend(way_up(decision, resource));
+        if let Some(assignment) = decision.get("assignment") {
+            lines.extend(held(assignment, text("permission"), principal));
+        }
+    }
+    let is_denied = text("reason").is_some();
+    let mut drawn = String::new();
+    for (depth, line) in lines.into_iter().enumerate() {
+        // Of a denial, the first two lines are sentences; the tree begins after them.
+        let depth = if is_denied { depth.saturating_sub(2) } else { depth };
+        let branch = if depth == 0 { String::new() } else { "   ".repeat(depth - 1) + "└─ " };
+        // Writing to a text cannot fail.
+        let _written = writeln!(drawn, "  {branch}{}", plain(&line));
+    }
+    drawn
+}
+
+/// The resource, and each entity above it up to the one that the assignment is on.
+fn way_up(decision: &Value, resource: &str) -> Vec<String> {
+    let path = decision.get("path").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let ids = path.iter().filter_map(Value::as_str);
+    let mut lines: Vec<String> = ids
+        .enumerate()
+        .map(|(steps, id)| if steps == 0 { id.to_owned() } else { format!("is in {id}") })
+        .collect();
+    if lines.is_empty() {
+        lines.extend([resource.to_owned(), "is, as everything is, everywhere".to_owned()]);
+    }
+    lines
+}
+
+/// Who holds the assignment, by which role, and through which groups the principal does.
+fn held(assignment: &Value, permission: Option<&str>, principal: &str) -> Vec<String> {
+    let text = |name: &str| assignment.get(name).and_then(Value::as_str).unwrap_or_default();
+    let holder = match (text("principal_type"), text("principal_id")) {
+        (kind, "*") => format!("every {kind}"),
+        (kind, id) => format!("{kind}:{id}"),
+    };
+    let (role, id) = (text("role_name"), text("role_id"));
+    let grants = permission.map(|permission| format!(", which grants {permission}"));
+    let grants = grants.unwrap_or_default();
+    let mut lines = vec![format!("where {holder} holds `{role}` ({id}){grants}")];
+    let condition = assignment.get("condition").and_then(Value::as_str);
+    lines.extend(condition.map(|condition| format!("on the condition {condition}")));
+    let groups = assignment.get("groups").and_then(Value::as_array);
+    let groups = groups.map_or(&[][..], Vec::as_slice).iter().rev().filter_map(Value::as_str);
+    // The first of them is the holder itself.
+    lines.extend(groups.skip(1).map(|group| format!("has the member group:{group}")));
+    if holder.starts_with("every ") {
+        lines.push(format!("is, as every one is, {principal}"));
+    } else if holder != principal {
+        lines.push(format!("has the member {principal}"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_allows_is_drawn_from_the_resource_to_the_principal() {
+        let decision = json!({
+            "outcome": "allow",
+            "permission": "document:verify",
+            "path": ["tower", "fund", "holding"],
+            "assignment": {
+                "principal_type": "group", "principal_id": "all", "groups": ["eu", "all"],
+                "role_id": "r-1", "role_name": "Reviewer", "entity_id": "holding",
+            },
+        });
+        let expected = "  tower
+  └─ is in fund
+     └─ is in holding
+        └─ where group:all holds `Reviewer` (r-1), which grants document:verify
+           └─ has the member group:eu
+              └─ has the member user:jonas
+";
+        assert_eq!(drawn(&decision, "tower", "user:jonas"), expected);
+    }
+
+    #[test]
+    fn what_denies_is_said_with_the_assignment_that_came_nearest() {
+        let decision = json!({
+            "outcome": "deny", "reason": "expired", "detail": "It has expired.",
+            "assignment": {
+                "principal_type": "user", "principal_id": "*", "groups": [],
+                "role_id": "r-1", "role_name": "Reviewer", "entity_id": null,
+            },
+        });
+        let expected = "  expired: It has expired.
+  the nearest to a yes:
+  everywhere
+  └─ where every user holds `Reviewer` (r-1)
+     └─ is, as every one is, user:jonas
+";
+        assert_eq!(drawn(&decision, "tower", "user:jonas"), expected);
+        let bare = json!({"outcome": "deny", "reason": "no_assignment", "detail": "Nothing."});
+        assert_eq!(drawn(&bare, "tower", "user:jonas"), "  no_assignment: Nothing.\n");
+    }
+}
