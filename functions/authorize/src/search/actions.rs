@@ -74,7 +74,7 @@ impl Search<'_> {
 
 /// Adds the actions that a role names; whether it names any, as all but the built-in ones do.
 fn name(role: &Role, named: &mut BTreeSet<Action>) -> bool {
-    let Permissions::Exact(actions) = &role.permissions else { return false };
-    named.extend(actions.iter().cloned());
+    let Permissions::Exact(entries) = &role.permissions else { return false };
+    named.extend(entries.iter().map(|entry| entry.action.clone()));
     true
 }
