@@ -63,8 +63,17 @@ fn assign(entities: usize, roles: usize) -> impl Strategy<Value = Op> {
         prop::option::weighted(0.3, prop::sample::select(vec![-10, 0, 5, 10])),
         prop::option::weighted(0.3, prop::sample::select(vec![-5, 5, 10, 30])),
     );
-    (0..HOLDERS.len(), 0..=roles, prop::option::weighted(0.8, 0..=entities), window)
-        .prop_map(|(holder, role, on, (from, until))| Op::Assign { holder, role, on, from, until })
+    let only = prop::option::weighted(0.2, 0..=entities);
+    let drawn =
+        (0..HOLDERS.len(), 0..=roles, prop::option::weighted(0.8, 0..=entities), window, only);
+    drawn.prop_map(|(holder, role, on, (from, until), only)| Op::Assign {
+        holder,
+        role,
+        on,
+        from,
+        until,
+        only,
+    })
 }
 
 fn join() -> impl Strategy<Value = Op> {
@@ -198,12 +207,13 @@ impl Trial {
                 }
                 tenant.patch(&format!("/api/v1/roles/r{role}"), body).await
             }
-            Op::Assign { holder, role, on: entity, from, until } => {
+            Op::Assign { holder, role, on: entity, from, until, only } => {
                 let more = json!({
                     "id": next_id,
                     "entity_id": on(entity),
                     "effective_at": at(from),
                     "expires_at": at(until),
+                    "condition": only.map(|only| format!("resource.id == 'e{only}'")),
                 });
                 tenant.assign_to(HOLDERS[*holder], &format!("r{role}"), more).await
             }

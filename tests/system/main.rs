@@ -18,6 +18,7 @@ mod audit_walk;
 mod audit_writers;
 mod authorize;
 mod authorize_batch;
+mod authorize_conditions;
 mod authorize_costs;
 mod authorize_explain;
 mod authorize_oracle;

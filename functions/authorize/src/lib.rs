@@ -11,7 +11,7 @@ use api::{Routes, ask};
 
 pub use wire::{
     ActionSearch, AuthorizeAnswer, AuthorizeBatch, AuthorizeBatchItem, AuthorizeBatchResult,
-    AuthorizeRequest, Explanation, PrincipalSearch, ResourceSearch, Thing,
+    AuthorizeRequest, Considered, Explanation, PrincipalSearch, ResourceSearch, Thing,
 };
 
 /// The endpoints.

@@ -27,8 +27,8 @@ const WORK_MAX: usize = 400;
 /// Candidates that are looked at together.
 const CHUNK: usize = 50;
 
-/// Actions that are looked at for one page at most: they cost no read.
-const ACTIONS_MAX: usize = 2_000;
+/// Actions that are looked at for one page at most: they cost no read, but each may have conditions.
+const ACTIONS_MAX: usize = 500;
 
 /// A search under way.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! What is sent and received.
 
-use domain::decision::{Decision, Denial};
+use domain::condition::Failure;
+use domain::decision::{Conditions, Decision, Denial, Unmet};
 use domain::document::Document;
 use domain::grants::Grant;
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId};
@@ -191,6 +192,46 @@ pub struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<String>)]
     pub path: Option<Vec<EntityId>>,
+    /// The conditions that it hung on: all those that held, or the one that did not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub conditions: Vec<Considered>,
+}
+
+/// A condition, and what came of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Considered {
+    /// The condition, in CEL.
+    pub condition: String,
+    /// What came of it.
+    #[schema(schema_with = outcome_of_condition)]
+    pub outcome: &'static str,
+    /// Why it is neither true nor false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub failure: Option<&'static str>,
+}
+
+impl Considered {
+    fn held(conditions: &Conditions<'_>) -> Vec<Self> {
+        let Conditions { permission, assignment } = conditions;
+        let held = [permission, assignment].into_iter().filter_map(|condition| *condition);
+        held.map(|condition| Self {
+            condition: condition.to_string(),
+            outcome: "true",
+            failure: None,
+        })
+        .collect()
+    }
+
+    /// One that did not hold.
+    pub fn unmet(unmet: &Unmet<'_>) -> Self {
+        Self {
+            condition: unmet.condition.to_string(),
+            outcome: if unmet.failure.is_some() { "error" } else { "false" },
+            failure: unmet.failure.map(Failure::sentence),
+        }
+    }
 }
 
 /// An assignment as far as it matters for a decision.
@@ -229,21 +270,23 @@ impl Explanation {
     /// The explanation of a decision.
     pub fn of(decision: &Decision<'_>, located: &Located) -> Self {
         match decision {
-            Decision::Allow { by, permission, steps, .. } => Self {
+            Decision::Allow { by, permission, steps, conditions } => Self {
                 outcome: "allow",
                 reason: None,
                 detail: None,
                 assignment: Some(Deciding::of(by)),
                 permission: Some((*permission).to_owned()),
                 path: Some(steps.map_or_else(Vec::new, |steps| path_up(located, steps))),
+                conditions: Considered::held(conditions),
             },
-            Decision::Deny { reason, nearest, .. } => Self {
+            Decision::Deny { reason, nearest, condition } => Self {
                 outcome: "deny",
                 reason: Some(reason.code()),
                 detail: Some(reason.sentence()),
                 assignment: nearest.map(Deciding::of),
                 permission: None,
                 path: None,
+                conditions: condition.iter().map(Considered::unmet).collect(),
             },
         }
     }
@@ -287,6 +330,10 @@ fn consistency() -> Schema {
 
 fn outcome() -> Object {
     one_of(["allow", "deny"], "The answer in a word.")
+}
+
+fn outcome_of_condition() -> Object {
+    one_of(["true", "false", "error"], "What came of it.")
 }
 
 fn reason() -> Object {

@@ -10,31 +10,46 @@ use crate::plain;
 /// The tree of a decision, as `POST /api/v1/authorize` explains it.
 pub(super) fn drawn(decision: &Value, resource: &str, principal: &str) -> String {
     let text = |name: &str| decision.get(name).and_then(Value::as_str);
-    let mut lines = Vec::new();
+    let (mut said, mut branches) = (Vec::new(), Vec::new());
     if let Some(reason) = text("reason") {
-        lines.push(format!("{}: {}", reason, text("detail").unwrap_or_default()));
+        said.push(format!("{}: {}", reason, text("detail").unwrap_or_default()));
+        said.extend(conditions(decision));
         if let Some(nearest) = decision.get("assignment") {
-            lines.push("the nearest to a yes:".to_owned());
+            said.push("the nearest to a yes:".to_owned());
             let on = nearest.get("entity_id").and_then(Value::as_str);
-            lines.push(on.unwrap_or("everywhere").to_owned());
-            lines.extend(held(nearest, None, principal));
+            branches.push(on.unwrap_or("everywhere").to_owned());
+            branches.extend(held(nearest, None, principal));
         }
     } else {
-        lines.extend(way_up(decision, resource));
+        branches.extend(way_up(decision, resource));
         if let Some(assignment) = decision.get("assignment") {
-            lines.extend(held(assignment, text("permission"), principal));
+            branches.extend(held(assignment, text("permission"), principal));
         }
+        branches.extend(conditions(decision));
     }
-    let is_denied = text("reason").is_some();
-    let mut drawn = String::new();
-    for (depth, line) in lines.into_iter().enumerate() {
-        // Of a denial, the first two lines are sentences; the tree begins after them.
-        let depth = if is_denied { depth.saturating_sub(2) } else { depth };
+    let mut drawn: String = said.iter().map(|line| format!("  {}\n", plain(line))).collect();
+    for (depth, line) in branches.into_iter().enumerate() {
         let branch = if depth == 0 { String::new() } else { "   ".repeat(depth - 1) + "└─ " };
         // Writing to a text cannot fail.
         let _written = writeln!(drawn, "  {branch}{}", plain(&line));
     }
     drawn
+}
+
+/// Each condition that was looked at, and what came of it.
+fn conditions(decision: &Value) -> Vec<String> {
+    let considered = decision.get("conditions").and_then(Value::as_array);
+    let considered = considered.map_or(&[][..], Vec::as_slice).iter();
+    let line = |one: &Value| {
+        let text = |name: &str| one.get(name).and_then(Value::as_str);
+        let condition = text("condition").unwrap_or_default();
+        match (text("outcome"), text("failure")) {
+            (Some("true"), _) => format!("and it is true that {condition}"),
+            (Some("false"), _) => format!("it is not true that {condition}"),
+            (_, failure) => format!("of {condition}: {}", failure.unwrap_or_default()),
+        }
+    };
+    considered.map(line).collect()
 }
 
 /// The resource, and each entity above it up to the one that the assignment is on.
@@ -62,8 +77,6 @@ fn held(assignment: &Value, permission: Option<&str>, principal: &str) -> Vec<St
     let grants = permission.map(|permission| format!(", which grants {permission}"));
     let grants = grants.unwrap_or_default();
     let mut lines = vec![format!("where {holder} holds `{role}` ({id}){grants}")];
-    let condition = assignment.get("condition").and_then(Value::as_str);
-    lines.extend(condition.map(|condition| format!("on the condition {condition}")));
     let groups = assignment.get("groups").and_then(Value::as_array);
     let groups = groups.map_or(&[][..], Vec::as_slice).iter().rev().filter_map(Value::as_str);
     // The first of them is the holder itself.
@@ -100,6 +113,36 @@ mod tests {
               └─ has the member user:jonas
 ";
         assert_eq!(drawn(&decision, "tower", "user:jonas"), expected);
+    }
+
+    #[test]
+    fn a_condition_is_drawn_with_what_came_of_it() {
+        let holder = json!({
+            "principal_type": "user", "principal_id": "jonas", "groups": [],
+            "role_id": "r-1", "role_name": "Reviewer", "entity_id": "tower",
+        });
+        let is_true = json!([{"condition": "context.a == 1", "outcome": "true"}]);
+        let allowed = json!({
+            "outcome": "allow", "permission": "a:b", "path": ["tower"], "assignment": holder,
+            "conditions": is_true,
+        });
+        let expected = "  tower
+  └─ where user:jonas holds `Reviewer` (r-1), which grants a:b
+     └─ and it is true that context.a == 1
+";
+        assert_eq!(drawn(&allowed, "tower", "user:jonas"), expected);
+        let is_broken = json!([{"condition": "a", "outcome": "error", "failure": "It failed."}]);
+        let denied = json!({
+            "outcome": "deny", "reason": "condition_error", "detail": "No.", "assignment": holder,
+            "conditions": is_broken,
+        });
+        let expected = "  condition_error: No.
+  of a: It failed.
+  the nearest to a yes:
+  tower
+  └─ where user:jonas holds `Reviewer` (r-1)
+";
+        assert_eq!(drawn(&denied, "tower", "user:jonas"), expected);
     }
 
     #[test]

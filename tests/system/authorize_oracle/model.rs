@@ -57,6 +57,8 @@ pub(super) enum Op {
         on: Option<usize>,
         from: Option<i64>,
         until: Option<i64>,
+        /// On the condition that it is about this entity.
+        only: Option<usize>,
     },
     /// See [`Model::to_revoke`].
     Revoke {
@@ -107,6 +109,8 @@ pub(super) struct Held {
     pub(super) id: String,
     pub(super) from: i64,
     pub(super) until: Option<i64>,
+    /// The entity that it is about only.
+    pub(super) only: Option<usize>,
 }
 
 /// A holder, a role, and an entity or everywhere.
@@ -172,8 +176,9 @@ impl Model {
                 found.1 = kinds.clone().unwrap_or_else(|| found.1.clone());
                 OK
             }
-            Op::Assign { holder, role, on, from, until } => {
-                self.assign((*holder, *role, *on), *from, *until, next_id)
+            Op::Assign { holder, role, on, from, until, only } => {
+                let held = Held { id: next_id.to_owned(), from: 0, until: *until, only: *only };
+                self.assign((*holder, *role, *on), *from, held)
             }
             Op::Revoke { place } => self.revoke(*place),
             Op::Join { member, group } => self.join(*member, *group),
@@ -194,13 +199,8 @@ impl Model {
         (!fits).then(|| invalid("/parent_id"))
     }
 
-    fn assign(
-        &mut self,
-        tuple: Tuple,
-        from: Option<i64>,
-        until: Option<i64>,
-        next_id: &str,
-    ) -> Outcome {
+    /// Assigns what is asked for; its times are yet to be counted from now.
+    fn assign(&mut self, tuple: Tuple, from: Option<i64>, asked: Held) -> Outcome {
         let (holder, role, on) = tuple;
         let Some((_, kinds)) = self.roles.get(&role) else { return NOT_FOUND };
         if let Some(on) = on {
@@ -210,7 +210,7 @@ impl Model {
             }
         }
         let begins = self.now + from.unwrap_or(0);
-        let until = until.map(|until| self.now + until);
+        let until = asked.until.map(|until| self.now + until);
         if until.is_some_and(|until| until <= begins) {
             return invalid("/expires_at");
         }
@@ -218,12 +218,12 @@ impl Model {
             let same_beginning =
                 if from.is_some() { held.from == begins } else { held.from <= self.now };
             let over = held.until.is_some_and(|until| until <= self.now);
-            let same = same_beginning && held.until == until && !over;
+            let same = same_beginning && held.until == until && held.only == asked.only && !over;
             return if same { OK } else { (409, Some("assigned_otherwise"), None) };
         }
         self.known.insert(holder);
-        self.made.push(next_id.to_owned());
-        self.assignments.insert(tuple, Held { id: next_id.to_owned(), from: begins, until });
+        self.made.push(asked.id.clone());
+        self.assignments.insert(tuple, Held { from: begins, until, ..asked });
         CREATED
     }
 
@@ -309,6 +309,8 @@ impl Model {
                 (4, "not_yet_effective")
             } else if held.until.is_some_and(|until| until <= self.now) {
                 (5, "expired")
+            } else if held.only.is_some_and(|only| only != entity) {
+                (6, "condition_false")
             } else {
                 allowing.insert(held.id.clone());
                 continue;

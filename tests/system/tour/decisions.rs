@@ -34,6 +34,15 @@ impl Tour {
             (format!("{ENTITIES}/{}", id(41)), json!({"parent_id": id(20)}));
         self.tenant.patch(&path_of_41, new_parent).await.expect(200);
         self.post("a global role, 4 deep below what was moved", path, may("global", 43)).await;
+        let conditional = json!({
+            "id": id(303), "name": "Role number 303",
+            "permissions": [{"action": "document:verify", "condition": "resource.properties.region == context.region"}],
+        });
+        self.prepare(super::ROLES, conditional).await;
+        self.prepare(ASSIGNMENTS, assignment(705, ("user", "conditional"), 303, Some(1))).await;
+        let mut in_region = may("conditional", 4);
+        in_region["context"] = json!({"region": "EU"});
+        self.post("on a condition, 4 deep", path, in_region).await;
         self.searches().await;
     }
 

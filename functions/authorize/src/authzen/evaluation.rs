@@ -2,7 +2,7 @@
 
 use api::{Answer, App, Fields, Problem};
 use axum::extract::State;
-use domain::decision::{Decision, Denial};
+use domain::decision::{Decision, Denial, Unmet};
 use domain::time::Timestamp;
 use serde_json::{Value, json};
 use store::{Attributes, Inputs, Wanted};
@@ -11,6 +11,7 @@ use crate::asked::Sent;
 use crate::authzen::reading::{Asked, Reader, action};
 use crate::authzen::tenant::Tenant;
 use crate::check::not_read;
+use crate::wire::Considered;
 
 pub(crate) async fn evaluate(
     State(app): State<App>,
@@ -31,9 +32,11 @@ impl Asked {
     ///
     /// The reason is always told: it costs next to nothing, and who asks here enforces the answer.
     pub(crate) fn answer(&self, inputs: &Inputs, now: Timestamp) -> Result<(bool, Value), Problem> {
-        let Some(who) = self.subject.who() else { return Ok(denied(Denial::UnknownPrincipal)) };
+        let Some(who) = self.subject.who() else {
+            return Ok(denied(Denial::UnknownPrincipal, None));
+        };
         let Some(action) = action(&self.action) else {
-            return Ok(denied(Denial::ActionNotGranted));
+            return Ok(denied(Denial::ActionNotGranted, None));
         };
         let grants = inputs.grants(&who.principal).ok_or_else(not_read)?;
         let on = self.resource.on(inputs);
@@ -49,12 +52,15 @@ impl Asked {
                 });
                 (true, json!({"decision": true, "context": {"reason": reason}}))
             }
-            Decision::Deny { reason, .. } => denied(reason),
+            Decision::Deny { reason, condition, .. } => denied(reason, condition.as_ref()),
         })
     }
 }
 
-fn denied(reason: Denial) -> (bool, Value) {
-    let reason = json!({"code": reason.code(), "detail": reason.sentence()});
-    (false, json!({"decision": false, "context": {"reason": reason}}))
+fn denied(reason: Denial, unmet: Option<&Unmet<'_>>) -> (bool, Value) {
+    let mut told = json!({"code": reason.code(), "detail": reason.sentence()});
+    if let (Some(told), Some(unmet)) = (told.as_object_mut(), unmet) {
+        told.insert("condition".to_owned(), json!(Considered::unmet(unmet)));
+    }
+    (false, json!({"decision": false, "context": {"reason": told}}))
 }
