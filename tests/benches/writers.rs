@@ -1,8 +1,8 @@
 //! The campaign against exactly-once: eight writers of one chain, ten thousand events each, a fifth of them
 //! everyone's, killed at any moment.
 //!
-//! Run with `cargo bench -p tests --profile local --bench writers [EVENTS]`. It ends with an error where an
-//! event is missing, is there twice, or does not verify.
+//! Run with `cargo bench -p tests --profile dev --bench writers [EVENTS]`, which has everything that `cargo
+//! test` has built. It ends with an error where an event is missing, is there twice, or does not verify.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
