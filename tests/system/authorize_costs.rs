@@ -158,3 +158,24 @@ async fn a_condition_on_the_resource_reads_it_again_as_it_is_now() {
         assert!(usage.read_units <= 3.0, "{usage:?}");
     }
 }
+
+#[tokio::test]
+async fn every_change_returns_a_token_that_a_question_can_name() {
+    let (tenant, line) = two_roles(&World::new()).await;
+    let tenant = tenant.with("idempotency-key", "archived");
+    let archive = format!("/api/v1/entities/{}/archive", line[3]);
+    // The second answer is the receipt's, and the change counts for it as well.
+    for _ in 0..2 {
+        let changed = tenant.post_empty(&archive).await;
+        changed.expect(200);
+        let token = changed.header("consistency-token").unwrap();
+        let asked = json!({
+            "user_id": "alice",
+            "action": "document:read",
+            "resource_id": line[3],
+            "consistency": {"at_least": token},
+        });
+        assert_eq!(tenant.post("/api/v1/authorize", asked).await.expect(200)["authorized"], true);
+    }
+    assert_eq!(tenant.get("/api/v1/entities").await.header("consistency-token"), None);
+}

@@ -311,12 +311,12 @@ impl Deciding {
 
 fn consistency() -> Schema {
     let token = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
-    let token = token.max_length(Some(api::CONSISTENCY_TOKEN_BYTES_MAX));
+    let token = token.pattern(Some(api::CONSISTENCY_TOKEN_PATTERN));
     let at_least = ObjectBuilder::new()
         .property("at_least", token.description(Some("The `Consistency-Token` of an answer.")))
         .required("at_least");
     let word = ObjectBuilder::new().schema_type(Type::String);
-    let word = word.pattern(Some("^(minimize_latency|fresh|strong|at_least: ?[!-~]+)$"));
+    let word = word.pattern(Some("^(minimize_latency|fresh|strong|at_least: ?ct1-[0-9]{1,20})$"));
     let either = OneOfBuilder::new().item(word).item(at_least);
     Schema::OneOf(
         either

@@ -17,6 +17,7 @@ use crate::answer::Answer;
 use crate::app::App;
 use crate::body::read_whole;
 use crate::caller::Caller;
+use crate::consistency::{CONSISTENCY_TOKEN, ConsistencyToken};
 use crate::problem::{Fault, Problem};
 
 const KEY_HEADER: &str = "idempotency-key";
@@ -27,12 +28,22 @@ const KEY_CHARACTERS_MAX: usize = 255;
 /// Up to here a double holds every integer.
 const INTEGER_MAX: u64 = 1 << 53;
 
-/// The layer around every endpoint that may change something.
+/// The layer around every endpoint that may change something. What has changed carries a
+/// [`ConsistencyToken`].
 pub(crate) async fn idempotent(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = answer(&app, request, next).await;
+    if response.status().is_success() {
+        let token = ConsistencyToken::at(app.clock.now());
+        response.headers_mut().insert(CONSISTENCY_TOKEN, token.into());
+    }
+    response
+}
+
+async fn answer(app: &App, request: Request, next: Next) -> Response {
     if !request.headers().contains_key(KEY_HEADER) {
         return next.run(request).await;
     }
-    match run(&app, request, next).await {
+    match run(app, request, next).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     }

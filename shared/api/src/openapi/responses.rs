@@ -66,6 +66,7 @@ fn answer_headers(status: u16, operation: &Operation, endpoint: &Endpoint) -> Va
         ("ETag", "ETag", operation.is_versioned),
         ("Location", "Location", status == 201),
         ("Idempotency-Replayed", "IdempotencyReplayed", endpoint.mutates()),
+        ("Consistency-Token", "ConsistencyToken", endpoint.mutates()),
     ];
     let headers = headers.into_iter().filter(|(.., carried)| *carried);
     let shared = headers.map(|(name, component, _)| (name, refer("headers", component)));
@@ -169,6 +170,11 @@ pub(super) fn headers() -> Value {
         "Location": header(
             "Where what was made is found.", true, text(),
             json!("/api/v1/entities/0190b0c5-7e4c-7000-8000-000000000001"),
+        ),
+        "ConsistencyToken": header(
+            "Given as `consistency: {\"at_least\": …}`, it asks for a decision that counts this change.", true,
+            json!({"type": "string", "pattern": crate::CONSISTENCY_TOKEN_PATTERN}),
+            json!("ct1-1795404653000000"),
         ),
         "IdempotencyReplayed": header(
             "That the request was answered before, under its `Idempotency-Key`, and this is that answer.",
