@@ -1,5 +1,7 @@
 //! The decision against an oracle that shares no code with it: random small worlds, every question asked.
 //!
+//! Conditions are of a small set, each written twice: in CEL, and as a line of the oracle.
+//!
 //! The oracle works on plain strings and numbers, walks the tree by parent pointers and the groups by
 //! fixed-point iteration, and knows nothing of lineages, sorting or reasons.
 #![expect(
@@ -12,17 +14,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::assignment::Assignment;
+use domain::condition::Condition;
 use domain::decision::{Decision, Denial, Question, Subject, Target, decide};
+use domain::document::Document;
 use domain::entity_type::TypeName;
 use domain::grants::{Grant as Held, Grants};
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId, TenantId};
 use domain::membership::Climb;
-use domain::permission::{Action, Permissions};
+use domain::permission::{Action, Entry, Permissions};
 use domain::principal::{Principal, PrincipalType};
 use domain::role::{Role, RoleDraft};
 use domain::text::RoleName;
 use domain::time::Timestamp;
 use proptest::prelude::*;
+use serde_json::json;
 
 const ACTIONS: [&str; 3] = ["doc:read", "doc:write", "doc:sign"];
 const TYPES: [&str; 3] = ["issuer", "spv", "offering"];
@@ -45,6 +50,18 @@ const HOLDERS: [(&str, &str); 8] = [
     ("group", "*"),
 ];
 
+/// Conditions in CEL; the first is none at all.
+const CONDITIONS: [&str; 8] = [
+    "",
+    "subject.id == 'alice' && subject.type != 'group'",
+    "resource.type in ['issuer', 'spv']",
+    "now >= timestamp(2)",
+    "action.name.endsWith('read') || resource.id == 'e1'",
+    "resource.properties.level > 1",
+    "has(subject.properties.level) && subject.properties.level >= resource.properties.level",
+    "resource.properties.none == 1 || action.properties.none",
+];
+
 #[derive(Clone, Debug)]
 struct Grant {
     holder: usize,
@@ -52,17 +69,24 @@ struct Grant {
     on: Option<usize>,
     from: i64,
     until: Option<i64>,
+    condition: usize,
 }
 
 #[derive(Clone, Debug)]
 struct World {
-    /// Type and parent of each entity; a parent comes before its children, so there is no cycle.
+    /// Type and parent of each entity; a parent comes before its children, so there is no cycle. Its level is
+    /// its place modulo 3.
     entities: Vec<(usize, Option<usize>)>,
-    /// Actions and scope types of each role.
-    roles: Vec<(BTreeSet<usize>, BTreeSet<usize>)>,
+    /// Actions, each with its condition, and scope types of each role.
+    roles: Vec<(BTreeMap<usize, usize>, BTreeSet<usize>)>,
     grants: Vec<Grant>,
     /// (member, group number): the member is a principal, the group one of g0, g1, g2. Cycles welcome.
     memberships: BTreeSet<(usize, usize)>,
+}
+
+/// Often none.
+fn condition() -> impl Strategy<Value = usize> {
+    prop_oneof![Just(0), 0..CONDITIONS.len()]
 }
 
 fn world() -> impl Strategy<Value = World> {
@@ -78,7 +102,7 @@ fn world() -> impl Strategy<Value = World> {
         });
     let roles = prop::collection::vec(
         (
-            prop::collection::btree_set(0..3_usize, 0..3),
+            prop::collection::btree_map(0..3_usize, condition(), 0..3),
             prop::collection::btree_set(0..3_usize, 0..2),
         ),
         1..4,
@@ -90,6 +114,7 @@ fn world() -> impl Strategy<Value = World> {
             any::<Option<prop::sample::Index>>(),
             0..4_i64,
             prop::option::of(1..5_i64),
+            condition(),
         ),
         0..8,
     );
@@ -97,12 +122,13 @@ fn world() -> impl Strategy<Value = World> {
     (entities, roles, grants, memberships).prop_map(|(entities, roles, grants, memberships)| {
         let grants = grants
             .into_iter()
-            .map(|(holder, role, on, from, length)| Grant {
+            .map(|(holder, role, on, from, length, condition)| Grant {
                 holder,
                 role: role.index(roles.len()),
                 on: on.map(|on| on.index(entities.len())),
                 from,
                 until: length.map(|length| from + length),
+                condition,
             })
             .collect();
         World { entities, roles, grants, memberships }
@@ -110,6 +136,29 @@ fn world() -> impl Strategy<Value = World> {
 }
 
 impl World {
+    /// What a condition comes to; alice the user alone has a level, which is 1.
+    fn holds(
+        &self,
+        condition: usize,
+        principal: usize,
+        action: usize,
+        target: usize,
+        now: i64,
+    ) -> bool {
+        let (kind, id) = PRINCIPALS[principal];
+        let level = target % 3;
+        match condition {
+            0 => true,
+            1 => id == "alice" && kind != "group",
+            2 => TYPES[self.entities[target].0] != "offering",
+            3 => now >= 2,
+            4 => ACTIONS[action] == "doc:read" || target == 1,
+            5 => level > 1,
+            6 => (kind, id) == ("user", "alice") && 1 >= level,
+            _ => false,
+        }
+    }
+
     /// The oracle's answer.
     fn allows(&self, principal: usize, action: usize, target: usize, now: i64) -> bool {
         let mut holders: BTreeSet<(&str, &str)> = BTreeSet::from([PRINCIPALS[principal]]);
@@ -139,13 +188,24 @@ impl World {
         self.grants.iter().any(|grant| {
             let (actions, types) = &self.roles[grant.role];
             holders.contains(&HOLDERS[grant.holder])
-                && actions.contains(&action)
+                && actions
+                    .get(&action)
+                    .is_some_and(|on| self.holds(*on, principal, action, target, now))
+                && self.holds(grant.condition, principal, action, target, now)
                 && (types.is_empty() || types.contains(&self.entities[target].0))
                 && grant.on.is_none_or(|on| above(target, on))
                 && grant.from <= now
                 && grant.until.is_none_or(|until| now < until)
         })
     }
+}
+
+fn in_cel(condition: usize) -> Option<Condition> {
+    (condition > 0).then(|| Condition::parse(CONDITIONS[condition]).unwrap())
+}
+
+fn level(level: usize) -> Document {
+    Document::from_value(&json!({ "level": level })).unwrap()
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -182,9 +242,16 @@ impl Built {
                     id: RoleId::parse(&format!("r{index}")).unwrap(),
                     name: RoleName::parse(&format!("role {index}")).unwrap(),
                     description: None,
-                    permissions: Permissions::exact(
-                        actions.iter().map(|a| Action::parse(ACTIONS[*a]).unwrap()).collect(),
-                    ),
+                    permissions: Permissions::of(
+                        actions
+                            .iter()
+                            .map(|(action, on)| Entry {
+                                action: Action::parse(ACTIONS[*action]).unwrap(),
+                                condition: in_cel(*on),
+                            })
+                            .collect(),
+                    )
+                    .unwrap(),
                     scope_types: types
                         .iter()
                         .map(|t| TypeName::parse(TYPES[*t]).unwrap())
@@ -207,7 +274,7 @@ impl Built {
                 entity_id: grant.on.map(entity_id),
                 effective_at: at(grant.from),
                 expires_at: grant.until.map(at),
-                condition: None,
+                condition: in_cel(grant.condition),
                 created_at: at(0),
                 updated_at: at(0),
             })
@@ -271,18 +338,20 @@ proptest! {
                 })
                 .collect();
             let holds_nothing = held.is_empty();
-            let grants = Grants::new(held, true, None);
+            let properties = (*name == ("user", "alice")).then(|| level(1));
+            let grants = Grants::new(held, true, properties);
             for (action, action_name) in ACTIONS.iter().enumerate() {
                 for target in 0..world.entities.len() {
                     let kind = TYPES[world.entities[target].0];
                     let (id, line) = (entity_id(target), ancestors(&world, target));
+                    let attributes = level(target % 3);
                     for now in 0..6 {
                         let action_asked = Action::parse(action_name).unwrap();
                         let question = Question {
                             subject: Subject { kind: name.0, id: name.1, sent: None },
                             action: &action_asked,
                             action_properties: None,
-                            target: Target { kind, id: id.as_str(), ancestors: &line, stored: None, sent: None },
+                            target: Target { kind, id: id.as_str(), ancestors: &line, stored: Some(&attributes), sent: None },
                             context: None,
                             now: at(now),
                         };

@@ -48,7 +48,7 @@ pub(super) fn converted<'a>(
     }
 }
 
-fn int<'a>(value: &Value<'a>) -> Result<Value<'a>, Failure> {
+pub(super) fn int<'a>(value: &Value<'a>) -> Result<Value<'a>, Failure> {
     match value {
         Value::Int(number) => calculation::within(Some(*number)),
         // Every double from -2^63 up to below 2^63 fits once its fraction is cut.

@@ -140,6 +140,9 @@ impl<'a> Evaluation<'a> {
                 let index = usize::try_from(*index).ok();
                 index.and_then(|index| list.get(index)).ok_or(Failure::OutOfRange)
             }
+            (Value::List(_), Value::Double(double)) if double.fract() == 0.0 => {
+                self.index(of, &conversions::int(index)?)
+            }
             (Value::Map(_), Value::Text(key)) => {
                 self.member(of, key.as_str())?.ok_or(Failure::NoSuchKey)
             }
@@ -202,6 +205,8 @@ impl<'a> Evaluation<'a> {
                 Ok(false)
             }
             (Value::Map(_), Value::Text(key)) => Ok(self.member(of, key.as_str())?.is_some()),
+            // What can be no key of any map.
+            (Value::Map(_), Value::Null | Value::List(_) | Value::Map(_)) => Err(Failure::Types),
             (Value::Map(map), _) => {
                 for (key, _) in map.iter() {
                     if calculation::equal(self, &key, wanted)? {
