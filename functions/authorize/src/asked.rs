@@ -94,6 +94,11 @@ impl Who {
         })
     }
 
+    /// Its type and id, as a log names it.
+    pub(crate) fn names(&self) -> (&str, &str) {
+        (self.principal.kind.as_str(), self.id())
+    }
+
     fn id(&self) -> &str {
         self.foreign_id.as_deref().unwrap_or_else(|| self.principal.id.as_str())
     }

@@ -1,6 +1,8 @@
 //! One question, and many in one request over inputs that are read once.
 
-use api::{Answer, App, Caller, Consistency, Fields, Problem, RequestIds, boolean, text};
+use api::{
+    Answer, App, Caller, Consistency, DecisionLog, Fields, Problem, RequestIds, boolean, text,
+};
 use axum::Extension;
 use axum::extract::State;
 use domain::document::Document;
@@ -34,6 +36,7 @@ struct Check {
 pub(crate) async fn one(
     State(app): State<App>,
     caller: Caller,
+    Extension(ids): Extension<RequestIds>,
     fields: Fields,
 ) -> Result<Answer, Problem> {
     let check = Check::read(fields)?;
@@ -45,7 +48,8 @@ pub(crate) async fn one(
         consistency: check.consistency.level(),
     };
     let inputs = app.store.inputs_read(wanted).await?;
-    Ok(Answer::ok(&check.answer(&inputs, app.clock.now())?))
+    let log = DecisionLog::of(&app, &caller.tenant_id, &ids);
+    Ok(Answer::ok(&check.answer(&inputs, app.clock.now(), &log)?))
 }
 
 pub(crate) async fn many(
@@ -77,7 +81,8 @@ pub(crate) async fn many(
     };
     let inputs = app.store.inputs_read(wanted).await?;
     let now = app.clock.now();
-    let answers = checks.into_iter().map(|check| check?.answer(&inputs, now));
+    let log = DecisionLog::of(&app, &caller.tenant_id, &ids);
+    let answers = checks.into_iter().map(|check| check?.answer(&inputs, now, &log));
     let items = answers.map(|answer| match answer {
         Ok(answer) => answer,
         Err(problem) => json!({"problem": problem.body(BATCH, &ids.trace_id)}),
@@ -129,12 +134,18 @@ impl Check {
     }
 
     /// The answer from inputs in which principal and resource were asked for.
-    fn answer(&self, inputs: &Inputs, now: Timestamp) -> Result<Value, Problem> {
+    fn answer(
+        &self,
+        inputs: &Inputs,
+        now: Timestamp,
+        log: &DecisionLog<'_>,
+    ) -> Result<Value, Problem> {
         let Self { who, action, resource, .. } = self;
         let located =
             inputs.resource(resource.as_str()).ok_or_else(|| unknown_resource(resource))?;
         let grants = inputs.grants(&who.principal).ok_or_else(not_read)?;
         let decision = self.sent.decide(grants, who, action, located.target(), now);
+        log.write(who.names(), action, &located.target(), &decision);
         let authorized = decision.is_allowed();
         Ok(if self.explain {
             json!({"authorized": authorized, "decision": Explanation::of(&decision, located)})

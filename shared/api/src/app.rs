@@ -23,6 +23,7 @@ const CALLS_MILLISECONDS_MAX: u64 = 2_500;
 const PUBLISH_ATTEMPTS_DEFAULT: u32 = 2;
 
 /// Names further entity types.
+const DECISION_LOG_SAMPLE: &str = "EPR_DECISION_LOG_SAMPLE";
 const ENTITY_TYPES: &str = "EPR_ENTITY_TYPES";
 
 /// A function's surroundings. Cheap to clone.
@@ -61,6 +62,9 @@ pub struct Config {
     pub publish_attempts: u32,
     /// `EPR_AUDIT_DEPLOYMENT` and the like.
     pub ledger: LedgerConfig,
+    /// `EPR_DECISION_LOG_SAMPLE`: the share of requests whose decisions are written to the log, from 0 to 1;
+    /// here in millionths. All of them, when not set.
+    pub decision_log_millionths: u32,
     /// `EPR_PUBLIC_URL`: the address that clients know this deployment by, without a slash at its end. It is
     /// never taken from a request, whose `Host` says what its sender likes.
     pub public_url: Option<String>,
@@ -110,6 +114,10 @@ impl Config {
             let form = "a host and a path, without scheme, spaces, `+` and a slash at the end";
             return Err(ConfigError::Invalid(deployment, form));
         }
+        let share = set(DECISION_LOG_SAMPLE).map_or(Ok(1.0), |share| share.parse::<f64>());
+        let share = share.ok().filter(|share| (0.0..=1.0).contains(share));
+        let share =
+            share.ok_or(ConfigError::Invalid(DECISION_LOG_SAMPLE, "a number from 0 to 1"))?;
         let public_url = set("EPR_PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned());
         if !public_url.as_deref().is_none_or(is_address) {
             let form = "an address that begins with https:// or http://, without `?` and `#`";
@@ -137,6 +145,7 @@ impl Config {
                 audit_dead_letter_queue: set("EPR_AUDIT_DLQ_URL"),
             },
             publish_attempts,
+            decision_log_millionths: millionths(share),
             ledger,
             public_url,
             entity_types,
@@ -151,6 +160,12 @@ fn is_address(text: &str) -> bool {
     rest.is_some_and(|rest| {
         !rest.is_empty() && !rest.starts_with('/') && rest.bytes().all(is_plain)
     })
+}
+
+/// A share from 0 to 1 in whole millionths.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most a million")]
+fn millionths(share: f64) -> u32 {
+    (share * 1_000_000.0).round() as u32
 }
 
 impl App {
@@ -221,6 +236,14 @@ impl App {
 mod tests {
     use super::*;
 
+    /// The configuration with the tables and one variable more.
+    fn with(more: &'static str, value: &str) -> Result<Config, ConfigError> {
+        Config::from_variables(|name| match name {
+            "EPR_CORE_TABLE" | "EPR_EVENTS_TABLE" | "EPR_AUDIT_TABLE" => Some("table".to_owned()),
+            _ => (name == more).then(|| value.to_owned()),
+        })
+    }
+
     #[test]
     fn a_missing_variable_is_named() {
         let error = Config::from_variables(|_| None).unwrap_err();
@@ -241,25 +264,17 @@ mod tests {
     #[test]
     fn a_deployment_that_no_origin_can_have_is_refused() {
         for bad in ["a b", "a+b", "a/"] {
-            let config = Config::from_variables(|name| match name {
-                "EPR_AUDIT_DEPLOYMENT" => Some(bad.to_owned()),
-                "EPR_EVENT_PUBLISH_ATTEMPTS" | "EPR_PUBLIC_URL" => None,
-                _ => Some("table".to_owned()),
-            });
-            let refused = matches!(config, Err(ConfigError::Invalid("EPR_AUDIT_DEPLOYMENT", _)));
+            let refused = matches!(
+                with("EPR_AUDIT_DEPLOYMENT", bad),
+                Err(ConfigError::Invalid("EPR_AUDIT_DEPLOYMENT", _))
+            );
             assert!(refused, "{bad}");
         }
     }
 
     #[test]
     fn a_public_address_has_a_scheme_and_a_host_and_no_query() {
-        let of = |url: &'static str| {
-            Config::from_variables(move |name| match name {
-                "EPR_PUBLIC_URL" => Some(url.to_owned()),
-                "EPR_EVENT_PUBLISH_ATTEMPTS" => None,
-                _ => Some("table".to_owned()),
-            })
-        };
+        let of = |url| with("EPR_PUBLIC_URL", url);
         for good in ["https://epr.example.com", "http://127.0.0.1:8000", "https://a.b/c/"] {
             let url = of(good).unwrap().public_url;
             assert_eq!(url.as_deref(), Some(good.trim_end_matches('/')));
@@ -279,13 +294,7 @@ mod tests {
 
     #[test]
     fn further_entity_types_are_names_with_commas_between_them() {
-        let of = |names: &'static str| {
-            Config::from_variables(move |name| match name {
-                "EPR_ENTITY_TYPES" => Some(names.to_owned()),
-                "EPR_EVENT_PUBLISH_ATTEMPTS" | "EPR_PUBLIC_URL" => None,
-                _ => Some("table".to_owned()),
-            })
-        };
+        let of = |names| with("EPR_ENTITY_TYPES", names);
         let names = of("record,todo").unwrap().entity_types;
         assert_eq!(names.iter().map(TypeName::as_str).collect::<Vec<_>>(), ["record", "todo"]);
         for bad in ["Record", "record;todo", "a b"] {
@@ -296,11 +305,21 @@ mod tests {
     #[test]
     fn a_number_of_attempts_that_is_none_is_refused() {
         for bad in ["0", "6", "two", "-1"] {
-            let config = Config::from_variables(|name| match name {
-                "EPR_EVENT_PUBLISH_ATTEMPTS" => Some(bad.to_owned()),
-                _ => Some("table".to_owned()),
-            });
+            let config = with("EPR_EVENT_PUBLISH_ATTEMPTS", bad);
             assert!(matches!(config, Err(ConfigError::Invalid(..))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_share_of_decisions_is_from_none_to_all() {
+        let of = |share| with(DECISION_LOG_SAMPLE, share);
+        for (share, millionths) in [("", 1_000_000), ("1", 1_000_000), ("0.25", 250_000), ("0", 0)]
+        {
+            assert_eq!(of(share).unwrap().decision_log_millionths, millionths, "{share}");
+        }
+        for bad in ["-1", "1.1", "all", "NaN"] {
+            let refused = of(bad);
+            assert!(matches!(refused, Err(ConfigError::Invalid(DECISION_LOG_SAMPLE, _))), "{bad}");
         }
     }
 }

@@ -6,9 +6,10 @@ use tracing_subscriber::fmt::time::UtcTime;
 use crate::observe::Observed;
 
 /// Whose lines are written at the level that is asked for.
-const OWN: [&str; 8] = [
+const OWN: [&str; 9] = [
     "api",
     "audit_verify",
+    "decision",
     "events",
     "local",
     "outbox_relay",

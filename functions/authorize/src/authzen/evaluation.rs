@@ -1,6 +1,7 @@
 //! One evaluation.
 
-use api::{Answer, App, Fields, Problem};
+use api::{Answer, App, DecisionLog, Fields, Problem, RequestIds};
+use axum::Extension;
 use axum::extract::State;
 use domain::decision::{Decision, Denial, Unmet};
 use domain::time::Timestamp;
@@ -16,6 +17,7 @@ use crate::wire::Considered;
 pub(crate) async fn evaluate(
     State(app): State<App>,
     Tenant(tenant): Tenant,
+    Extension(ids): Extension<RequestIds>,
     fields: Fields,
 ) -> Result<Answer, Problem> {
     let asked = Reader::new(fields.members()).asked()?;
@@ -24,14 +26,20 @@ pub(crate) async fn evaluate(
     let actions: Vec<_> = action(&asked.action).into_iter().collect();
     let wanted = Wanted::fresh(&tenant, &principals, &resources, Attributes::For(&actions));
     let inputs = app.store.inputs_read(wanted).await?;
-    Ok(Answer::ok(&asked.answer(&inputs, app.clock.now())?.1))
+    let log = DecisionLog::of(&app, &tenant, &ids);
+    Ok(Answer::ok(&asked.answer(&inputs, app.clock.now(), &log)?.1))
 }
 
 impl Asked {
     /// Whether it is allowed, and the answer, from inputs in which its subject and resource were asked for.
     ///
     /// The reason is always told: it costs next to nothing, and who asks here enforces the answer.
-    pub(crate) fn answer(&self, inputs: &Inputs, now: Timestamp) -> Result<(bool, Value), Problem> {
+    pub(crate) fn answer(
+        &self,
+        inputs: &Inputs,
+        now: Timestamp,
+        log: &DecisionLog<'_>,
+    ) -> Result<(bool, Value), Problem> {
         let Some(who) = self.subject.who() else {
             return Ok(denied(Denial::UnknownPrincipal, None));
         };
@@ -42,6 +50,7 @@ impl Asked {
         let on = self.resource.on(inputs);
         let grants = Sent::about(grants, &on.target());
         let decision = self.sent.decide(&grants, &who, &action, on.target(), now);
+        log.write(who.names(), &action, &on.target(), &decision);
         Ok(match decision {
             Decision::Allow { by, permission, .. } => {
                 let reason = json!({

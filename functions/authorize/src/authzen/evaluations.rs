@@ -1,6 +1,7 @@
 //! Several evaluations in one request, over inputs that are read once.
 
-use api::{Answer, App, Fields, Problem};
+use api::{Answer, App, DecisionLog, Fields, Problem, RequestIds};
+use axum::Extension;
 use axum::extract::State;
 use domain::id::EntityId;
 use domain::principal::Principal;
@@ -53,6 +54,7 @@ impl Semantic {
 pub(crate) async fn evaluate(
     State(app): State<App>,
     Tenant(tenant): Tenant,
+    Extension(ids): Extension<RequestIds>,
     fields: Fields,
 ) -> Result<Answer, Problem> {
     let body = fields.members();
@@ -76,10 +78,11 @@ pub(crate) async fn evaluate(
     let wanted = Wanted::fresh(&tenant, &principals, &resources, Attributes::For(&actions));
     let inputs = app.store.inputs_read(wanted).await?;
     let now = app.clock.now();
+    let log = DecisionLog::of(&app, &tenant, &ids);
     let mut answers = Vec::new();
     for asked in asked {
         let (is_allowed, answer) = match asked {
-            Ok(asked) => asked.answer(&inputs, now)?,
+            Ok(asked) => asked.answer(&inputs, now, &log)?,
             Err(problem) => failed(&problem),
         };
         answers.push(answer);
