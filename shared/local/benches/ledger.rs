@@ -61,9 +61,12 @@ async fn main() {
     for count in [10_000, 100_000, 1_000_000].into_iter().filter(|count| *count <= records) {
         println!("| append, each of the {POINT} before {count} | {:.0} µs |", at(count));
     }
+    // A point is the work of a second or two, and anything else that the machine does shows in it.
+    let tenth = points.len().div_ceil(10);
+    let mean = |part: &[Duration]| part.iter().sum::<Duration>().as_secs_f64() / part.len() as f64;
     println!(
-        "| growth from {POINT} to {records} (target ≤ 1.5) | {:.2} |",
-        at(records) / at(POINT)
+        "| growth from the first tenth to the last (target ≤ 1.5) | {:.2} |",
+        mean(&points[points.len() - tenth..]) / mean(&points[..tenth])
     );
 
     let begun = Instant::now();
@@ -72,15 +75,19 @@ async fn main() {
         "| verified from the table, reading included | {:.0} records/s |",
         rate(records, begun.elapsed())
     );
-    println!("| verified once read | {:.0} records/s |", rate(records, verified));
-    let begun = Instant::now();
-    let mut verifier = Verifier::new(tenant);
-    assert_eq!(verifier.export(&export, 2).unwrap(), export.len());
-    assert_eq!(verifier.finish().unwrap().head.size(), records as u64);
-    println!(
-        "| verified from an export (target: 1 M in 3 s) | {:.2} s |",
-        begun.elapsed().as_secs_f64()
-    );
+    println!("| verified once read, 2 threads | {:.0} records/s |", rate(records, verified));
+    for threads in [1, 2] {
+        let begun = Instant::now();
+        let mut verifier = Verifier::new(tenant.clone());
+        assert_eq!(verifier.export(&export, threads).unwrap(), export.len());
+        assert_eq!(verifier.finish().unwrap().head.size(), records as u64);
+        let took = begun.elapsed();
+        println!(
+            "| verified from an export, {threads} threads (target: 500,000 a core; 1 M in 3 s) | {:.0} records/s, {:.2} s |",
+            rate(records, took),
+            took.as_secs_f64()
+        );
+    }
     draw(&points);
 }
 
