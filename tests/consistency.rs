@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::World;
 use crate::consistency::spelling::{
-    Key, Partition, assignment_key, entity_key, key_of, measured, part, pk, principal_pk, role_key,
-    shard, text, weight,
+    Key, Partition, announces, assignment_key, entity_key, key_of, measured, part, pk,
+    principal_pk, role_key, shard, text, weight,
 };
 
 const SOURCE: &str = "entity_permissions_core";
@@ -380,23 +380,5 @@ impl Tables {
 
     fn fault(&mut self, key: &Key, what: &str) {
         self.faults.push(format!("{key:?}: {what}"));
-    }
-}
-
-/// What a row of the outbox counts for: an entity's and a role's changes by their audit entries, since
-/// one change may have two events; a principal's by its events.
-fn announces(item: &Value) -> Option<String> {
-    let details: Value = serde_json::from_str(text(item, "details")).unwrap_or_default();
-    match (item["record"].as_str()?, item["action"].as_str(), item["aggregate_type"].as_str()) {
-        ("audit", Some(action), _) if action.starts_with("entity.") => {
-            Some(format!("entity:{}", text(item, "entity_id")))
-        }
-        ("audit", Some(action), _) if action.starts_with("role.") => {
-            Some(format!("role:{}", text(&details, "role_id")))
-        }
-        ("event", _, Some("principal")) => {
-            Some(format!("principal:{}", text(item, "aggregate_id")))
-        }
-        _ => None,
     }
 }

@@ -98,3 +98,21 @@ pub(super) fn weight(item: &Value) -> i64 {
     let hash = Sha256::digest(&bytes);
     hash.iter().take(6).rev().fold(0, |sum, byte| sum << 8 | i64::from(*byte))
 }
+
+/// What a row of the outbox counts for: an entity's and a role's changes by their audit entries, since
+/// one change may have two events; a principal's by its events.
+pub(super) fn announces(item: &Value) -> Option<String> {
+    let details: Value = serde_json::from_str(text(item, "details")).unwrap_or_default();
+    match (item["record"].as_str()?, item["action"].as_str(), item["aggregate_type"].as_str()) {
+        ("audit", Some(action), _) if action.starts_with("entity.") => {
+            Some(format!("entity:{}", text(item, "entity_id")))
+        }
+        ("audit", Some(action), _) if action.starts_with("role.") => {
+            Some(format!("role:{}", text(&details, "role_id")))
+        }
+        ("event", _, Some("principal")) => {
+            Some(format!("principal:{}", text(item, "aggregate_id")))
+        }
+        _ => None,
+    }
+}
