@@ -19,6 +19,7 @@ mod authorize;
 mod authorize_explain;
 mod authorize_oracle;
 mod concurrency;
+mod conditions;
 mod consistency;
 mod consumers;
 mod costs;
