@@ -29,6 +29,7 @@ async fn an_assignment_without_more_is_a_users_from_now_on_and_everywhere() {
         "entity_id": null,
         "effective_at": world.now(),
         "expires_at": null,
+        "condition": null,
         "version": 1,
         "created_at": world.now(),
         "updated_at": world.now(),
@@ -294,6 +295,7 @@ async fn assigning_and_revoking_are_announced_and_audited_once_each() {
             "entity_id": acme,
             "effective_at": created.body["effective_at"],
             "expires_at": created.body["expires_at"],
+            "condition": null,
         })
     };
     let payloads = world.payloads("role.assignment.changed").await;

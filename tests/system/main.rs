@@ -24,6 +24,7 @@ mod authorize_explain;
 mod authorize_oracle;
 mod authzen;
 mod concurrency;
+mod conditions;
 mod consistency;
 mod consumers;
 mod costs;

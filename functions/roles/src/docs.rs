@@ -7,13 +7,17 @@ use crate::wire::{RoleBody, RoleCreate, RoleUpdate};
 
 const NAME_TAKEN: &str = "A role with this name exists.";
 
+fn on_a_condition() -> Value {
+    json!({"action": "document:verify", "condition": "resource.properties.owner != subject.id"})
+}
+
 fn example() -> Value {
     json!({
         "id": "0190b0c5-7e4c-7000-8000-000000000002",
         "tenant_id": "default",
         "name": "Document reviewer",
         "description": "Reads and verifies documents.",
-        "permissions": ["document:download", "document:verify"],
+        "permissions": ["document:download", on_a_condition()],
         "scope_types": ["issuer", "offering"],
         "is_system": false,
         "version": 1,
@@ -27,12 +31,13 @@ pub(crate) fn create() -> Operation {
         .describe(
             "A role's `scope_types` limit the types of the *resource* it authorizes on, not of the entity it is \
              held on: held on an issuer, a role for issuers does not reach the offerings below. Emits \
-             `role.created`; audited as `role.create`.",
+             `role.created`; audited as `role.create`. A permission may hang on a condition in CEL over `subject`, \
+             `resource`, `action`, `context` and `now`; it grants only while that is true.",
         )
         .takes::<RoleCreate>(&json!({
             "name": "Document reviewer",
             "description": "Reads and verifies documents.",
-            "permissions": ["document:verify", "document:download"],
+            "permissions": [on_a_condition(), "document:download"],
             "scope_types": ["issuer", "offering"],
         }))
         .versioned()
