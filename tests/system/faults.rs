@@ -243,3 +243,21 @@ async fn a_batch_that_is_never_read_to_the_end_is_a_503_and_no_answer() {
     let failed = tenant.send(Method::POST, "/api/v1/authorize", Some(body)).await;
     assert_unavailable(&failed, &faults, "keys left unread");
 }
+
+/// The transaction has moved the epoch; what was to follow it did not happen. The change is done and not
+/// acknowledged; asked for again it is, and no decision is made by what was before.
+#[tokio::test]
+async fn a_role_change_whose_epoch_cannot_be_moved_again_is_not_acknowledged_and_counts_all_the_same()
+ {
+    let (faults, _, tenant) = faulty();
+    let line = line(&tenant, 2).await;
+    let role = tenant.role("Writer", &["document:write"], &[]).await;
+    tenant.assign("ada", &role, Some(&line[0])).await;
+    assert!(tenant.may("ada", "document:write", &line[1]).await);
+    let (path, none) = (format!("/api/v1/roles/{role}"), json!({"permissions": []}));
+    faults.plan("UpdateItem", [Fault::NotSent]);
+    let failed = tenant.patch(&path, none.clone()).await;
+    assert_unavailable(&failed, &faults, "the epoch not moved again");
+    assert!(!tenant.may("ada", "document:write", &line[1]).await);
+    tenant.patch(&path, none).await.expect(200);
+}

@@ -16,6 +16,9 @@
 //! of the change; the three shared ones do, too, and once more after it, before the change is acknowledged.
 //! The first survives a crash between the two. The second is for readers that come while the transaction is
 //! being applied: DynamoDB applies it item by item, so they may see the new epoch before the new role.
+//! (What remains: where the second fails *and* a reader came in just those milliseconds, it may remember the
+//! old role until the epoch moves again, 10 minutes at most. The change is not acknowledged then; a repeat of
+//! the request is, from its receipt.)
 //! For a principal's own items no second write is needed, because its epoch says which items it
 //! counts ([`weight`]), and what does not add up is not remembered.
 

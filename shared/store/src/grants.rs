@@ -176,7 +176,7 @@ impl Store {
         };
         let part = Arc::new(Part::of(items)?);
         let stamp = epoch.map(|epoch| (scope, epoch));
-        if let Some(stamp) = stamp.clone().filter(|_| remembers && is_shared) {
+        if let Some(stamp) = stamp.clone().filter(|_| remembers && is_shared && ahead.is_some()) {
             self.memory.keep_part(tenant, of, Known::new(part.clone(), vec![stamp]));
         }
         Ok((part, stamp))
