@@ -169,7 +169,7 @@ async fn an_assignment_on_a_condition_is_read_back_told_and_counts_while_it_is_t
     let path = assigned.header("location").unwrap().to_owned();
     assert_eq!(tenant.get(&path).await.expect(200), &assigned.body);
     let listed = tenant.list("/api/v1/assignments?principal_id=alice").await;
-    assert_eq!(listed, [assigned.body.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&assigned.body));
     assert_eq!(world.payloads("role.assignment.changed").await[0]["condition"], soon);
     assert_eq!(world.details("role_assignment.create").await[0]["condition"], soon);
 

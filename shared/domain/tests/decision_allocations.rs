@@ -10,7 +10,7 @@ mod world;
 
 use std::hint::black_box;
 
-use domain::condition::Input;
+use domain::condition::{Condition, Input};
 use domain::decision::{Decision, Denial, decide};
 use domain::permission::Action;
 use world::{DEPTH, ROLES, World};
@@ -23,7 +23,7 @@ fn allocations(world: &World, action: &str, expected: Result<(), Denial>) -> u64
         let reads = world.grants.reads_resource(&action);
         let answer = match black_box(decide(&world.grants, &question)) {
             Decision::Allow { by, permission, steps, conditions } => {
-                let condition = conditions.permission.map(|condition| condition.as_str());
+                let condition = conditions.permission.map(Condition::as_str);
                 black_box((by.assignment.id.as_str(), permission, steps, condition));
                 Ok(())
             }
