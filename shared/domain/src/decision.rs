@@ -3,7 +3,7 @@
 //! Allowed if and only if some assignment satisfies all of:
 //!
 //! 1. it is held by the principal, by a group above it, or by every principal of its type (the caller
-//!    gathers these and passes them as [`Held`]);
+//!    gathers these and passes them as [`Grants`]);
 //! 2. its time is now: `effective_at ≤ now < expires_at`;
 //! 3. it is global, or on the target or one of the target's ancestors;
 //! 4. its role grants the exact action;
