@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use crate::Store;
 use crate::epochs::{Epochs, Scope};
 use crate::error::Error;
-use crate::lineage::{Walk, node};
+use crate::lineage::Walk;
 use crate::memory::Known;
 
 /// What is asked of the store before it can be decided.
@@ -239,15 +239,7 @@ impl Store {
         let lineage = match above {
             Some(parent) => below(&parent),
             None => {
-                let mut walk = Walk::above(&placed);
-                loop {
-                    let keys = walk.wanted(tenant);
-                    if keys.is_empty() {
-                        break;
-                    }
-                    let read = self.batch_get(&keys).await?;
-                    walk.advance(read.into_iter().filter_map(node).collect::<Result<Vec<_>, _>>()?);
-                }
+                let walk = self.walk_read(tenant, &placed).await?;
                 self.keep_line(tenant, &walk, epochs, remembers);
                 walk.into_lineage()
             }

@@ -167,7 +167,15 @@ impl EpochSource {
 
     /// In this process, which alone writes.
     pub fn in_process(epochs: InProcess) -> Self {
-        Self { place: Place::InProcess(epochs), ..Self::default() }
+        Self::at(Place::InProcess(epochs))
+    }
+
+    fn at(place: Place) -> Self {
+        Self {
+            place,
+            #[cfg(feature = "defects")]
+            defect: None,
+        }
     }
 
     /// The same epochs with something wrong about them.

@@ -32,7 +32,7 @@ pub(crate) struct Walk {
 
 impl Walk {
     /// Begins above an entity.
-    pub(crate) fn above(start: &Placed) -> Self {
+    fn above(start: &Placed) -> Self {
         Self {
             verified: Vec::new(),
             next: start.entity.parent_id.clone(),
@@ -42,7 +42,7 @@ impl Walk {
     }
 
     /// The keys to read next; none when the line is verified to its root.
-    pub(crate) fn wanted(&self, tenant: &TenantId) -> Vec<Key> {
+    fn wanted(&self, tenant: &TenantId) -> Vec<Key> {
         let Some(next) = &self.next else { return Vec::new() };
         let ids: HashSet<&EntityId> = std::iter::once(next)
             .chain(&self.hinted)
@@ -52,7 +52,7 @@ impl Walk {
     }
 
     /// Takes what was read and walks on as far as it goes.
-    pub(crate) fn advance(&mut self, read: impl IntoIterator<Item = Placed>) {
+    fn advance(&mut self, read: impl IntoIterator<Item = Placed>) {
         self.nodes.extend(read.into_iter().map(|node| (node.entity.id.clone(), node)));
         let mut off_the_hint = None;
         while let Some(next) = &self.next {
@@ -90,7 +90,7 @@ impl Walk {
 }
 
 /// The entity of an item that is one.
-pub(crate) fn node(item: Item) -> Option<Result<Placed, Error>> {
+fn node(item: Item) -> Option<Result<Placed, Error>> {
     key::is_entity(&item).then(|| placed(item))
 }
 
@@ -98,11 +98,16 @@ impl Store {
     /// The verified line above an entity. 1 RCU for each ancestor and 4 KiB of it; one round trip while
     /// the hint holds.
     pub async fn lineage_read(&self, tenant: &TenantId, start: &Placed) -> Result<Lineage, Error> {
+        Ok(self.walk_read(tenant, start).await?.into_lineage())
+    }
+
+    /// The same, with the ancestors as they were read.
+    pub(crate) async fn walk_read(&self, tenant: &TenantId, start: &Placed) -> Result<Walk, Error> {
         let mut walk = Walk::above(start);
         loop {
             let wanted = walk.wanted(tenant);
             if wanted.is_empty() {
-                return Ok(walk.into_lineage());
+                return Ok(walk);
             }
             let read = self.batch_get(&wanted).await?;
             walk.advance(read.into_iter().filter_map(node).collect::<Result<Vec<_>, _>>()?);
