@@ -62,14 +62,9 @@ pub(crate) async fn many(
     fields.finish()?;
     let checks: Vec<Result<Check, Problem>> =
         checks?.into_iter().enumerate().map(|(place, check)| item(place, check)).collect();
-    // Each principal and each resource once, however many questions are about it.
     let read = || checks.iter().flatten();
-    let mut principals: Vec<Principal> = read().map(|check| check.who.principal.clone()).collect();
-    principals.sort_unstable();
-    principals.dedup();
-    let mut resources: Vec<EntityId> = read().map(|check| check.resource.clone()).collect();
-    resources.sort_unstable();
-    resources.dedup();
+    let principals: Vec<Principal> = read().map(|check| check.who.principal.clone()).collect();
+    let resources: Vec<EntityId> = read().map(|check| check.resource.clone()).collect();
     let actions: Vec<Action> = read().map(|check| check.action.clone()).collect();
     let wanted = Wanted {
         tenant: &caller.tenant_id,

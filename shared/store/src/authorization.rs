@@ -83,8 +83,33 @@ pub enum Consistency {
 /// The inputs of decisions: each principal's grants and each resource with its line.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
-    grants: HashMap<Principal, Arc<Grants>>,
-    resources: HashMap<EntityId, Arc<Located>>,
+    grants: HashMap<Principal, Found<Grants>>,
+    resources: HashMap<EntityId, Found<Located>>,
+}
+
+/// What was found, and where.
+#[derive(Debug)]
+struct Found<T> {
+    what: Arc<T>,
+    /// Whether it was in memory, and still held.
+    is_remembered: bool,
+}
+
+// Not derived, because that would ask it of what is shared.
+impl<T> Clone for Found<T> {
+    fn clone(&self) -> Self {
+        Self { what: self.what.clone(), is_remembered: self.is_remembered }
+    }
+}
+
+impl<T> Found<T> {
+    fn remembered(what: Arc<T>) -> Self {
+        Self { what, is_remembered: true }
+    }
+
+    fn read(what: Arc<T>) -> Self {
+        Self { what, is_remembered: false }
+    }
 }
 
 /// An entity with its verified ancestors.
@@ -117,12 +142,20 @@ impl Located {
 impl Inputs {
     /// What speaks for a principal that was asked for.
     pub fn grants(&self, principal: &Principal) -> Option<&Arc<Grants>> {
-        self.grants.get(principal)
+        self.grants.get(principal).map(|found| &found.what)
     }
 
     /// A resource that was asked for; `None` when there is no such entity.
     pub fn resource(&self, id: &str) -> Option<&Arc<Located>> {
-        self.resources.get(id)
+        self.resources.get(id).map(|found| &found.what)
+    }
+
+    /// Whether a decision about a principal and a resource that were asked for rests on what was remembered
+    /// alone. A resource of which nothing is stored adds nothing to it.
+    pub fn are_remembered(&self, principal: &Principal, resource: &str) -> bool {
+        let of_resource = self.resources.get(resource);
+        self.grants.get(principal).is_some_and(|found| found.is_remembered)
+            && of_resource.is_none_or(|found| found.is_remembered)
     }
 }
 
@@ -131,30 +164,34 @@ impl Store {
     ///
     /// With nothing remembered, for one of each: 3 RCU and the epochs, 1 more for each role, ancestor and
     /// group. With everything: the epochs alone, which are 2 RCU from the table (1 more for each group), and
-    /// free within one process.
+    /// free within one process. What is named twice is read once.
     pub async fn inputs_read(&self, wanted: Wanted<'_>) -> Result<Inputs, Error> {
-        let Wanted { tenant, principals, resources, attributes, consistency } = wanted;
+        let Wanted { tenant, attributes, consistency, .. } = wanted;
+        let (principals, resources) = (each(wanted.principals), each(wanted.resources));
         let remembers = consistency != Consistency::Strong;
         let known: Vec<Option<Known<Grants>>> = principals
             .iter()
             .map(|principal| self.memory.grants(tenant, principal).filter(|_| remembers))
             .collect();
         let epochs = if remembers {
-            let scopes = self.scopes_of(principals, &known);
+            let scopes = self.scopes_of(&principals, &known);
             self.epochs_now(tenant, scopes, consistency).await?
         } else {
             Epochs::default()
         };
         let grants = principals.iter().zip(known).map(async |(principal, known)| {
             match known.and_then(|known| known.confirmed(&epochs)) {
-                Some(grants) => Ok(grants),
-                None => self.grants_read(tenant, principal, &epochs, remembers).await,
+                Some(grants) => Ok(Found::remembered(grants)),
+                None => {
+                    let read = self.grants_read(tenant, principal, &epochs, remembers);
+                    read.await.map(Found::read)
+                }
             }
         });
         let located = resources.iter().map(|id| self.located_read(tenant, id, &epochs, remembers));
         let (grants, located) = tokio::try_join!(try_join_all(grants), try_join_all(located))?;
-        let looks = |grants: &Arc<Grants>, actions: &[Action]| {
-            actions.iter().any(|action| grants.reads_resource(action))
+        let looks = |grants: &Found<Grants>, actions: &[Action]| {
+            actions.iter().any(|action| grants.what.reads_resource(action))
         };
         let needs_attributes = match attributes {
             Attributes::For(actions) => grants.iter().any(|grants| looks(grants, actions)),
@@ -167,9 +204,9 @@ impl Store {
         } else {
             located
         };
-        let located = resources.iter().cloned().zip(located);
+        let located = resources.into_iter().cloned().zip(located);
         Ok(Inputs {
-            grants: principals.iter().cloned().zip(grants).collect(),
+            grants: principals.into_iter().cloned().zip(grants).collect(),
             resources: located.filter_map(|(id, located)| Some((id, located?))).collect(),
         })
     }
@@ -178,19 +215,20 @@ impl Store {
     async fn with_attributes(
         &self,
         tenant: &TenantId,
-        located: Option<Arc<Located>>,
-    ) -> Result<Option<Arc<Located>>, Error> {
+        located: Option<Found<Located>>,
+    ) -> Result<Option<Found<Located>>, Error> {
         let Some(located) = located else { return Ok(None) };
-        if located.attributes.is_some() {
+        if located.what.attributes.is_some() {
             return Ok(Some(located));
         }
-        let read = self.entity_read(tenant, &located.id).await?;
+        let read = self.entity_read(tenant, &located.what.id).await?;
         let attributes = read.map(|placed| placed.entity.attributes);
-        Ok(Some(Arc::new(Located { attributes, ..(*located).clone() })))
+        let what = Arc::new(Located { attributes, ..(*located.what).clone() });
+        Ok(Some(Found { what, ..located }))
     }
 
     /// What must be confirmed, or read ahead, of these principals.
-    fn scopes_of(&self, principals: &[Principal], known: &[Option<Known<Grants>>]) -> Vec<Scope> {
+    fn scopes_of(&self, principals: &[&Principal], known: &[Option<Known<Grants>>]) -> Vec<Scope> {
         let mut scopes = HashSet::from([Scope::Wildcard, Scope::Policy, Scope::Hierarchy]);
         for (principal, known) in principals.iter().zip(known) {
             match known {
@@ -229,10 +267,10 @@ impl Store {
         id: &EntityId,
         epochs: &Epochs,
         remembers: bool,
-    ) -> Result<Option<Arc<Located>>, Error> {
+    ) -> Result<Option<Found<Located>>, Error> {
         let remembered = |id| self.memory.located(tenant, id, epochs).filter(|_| remembers);
         if let Some(located) = remembered(id) {
-            return Ok(Some(located));
+            return Ok(Some(Found::remembered(located)));
         }
         let Some(placed) = self.entity_read(tenant, id).await? else { return Ok(None) };
         let above = placed.entity.parent_id.as_ref().and_then(remembered);
@@ -249,7 +287,8 @@ impl Store {
         if let Some(hierarchy) = epochs.get(&Scope::Hierarchy).filter(|_| remembers) {
             self.memory.keep_located(tenant, located.clone(), hierarchy);
         }
-        Ok(Some(Arc::new(Located { attributes: Some(entity.attributes), ..located })))
+        let attributes = Some(entity.attributes);
+        Ok(Some(Found::read(Arc::new(Located { attributes, ..located }))))
     }
 
     /// Remembers the ancestors of a line that was read, each with what stands above it.
@@ -260,6 +299,14 @@ impl Store {
             self.memory.keep_located(tenant, located, hierarchy);
         }
     }
+}
+
+/// Each of these once.
+fn each<T: Ord>(of: &[T]) -> Vec<&T> {
+    let mut each: Vec<&T> = of.iter().collect();
+    each.sort_unstable();
+    each.dedup();
+    each
 }
 
 /// The line of what stands directly below something.

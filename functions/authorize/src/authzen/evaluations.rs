@@ -3,8 +3,6 @@
 use api::{Answer, App, DecisionLog, Fields, Problem, RequestIds};
 use axum::Extension;
 use axum::extract::State;
-use domain::id::EntityId;
-use domain::principal::Principal;
 use serde_json::{Map, Value, json};
 use store::{Attributes, Wanted};
 
@@ -72,9 +70,11 @@ pub(crate) async fn evaluate(
         false => vec![Ok(Reader::new(body).asked()?)],
         true => items.iter().map(|item| read(item, body)).collect(),
     };
-    let (principals, resources) = wanted(&asked);
-    let actions: Vec<_> =
-        asked.iter().flatten().filter_map(|asked| action(&asked.action)).collect();
+    let well = || asked.iter().flatten();
+    let principals: Vec<_> =
+        well().filter_map(|asked| Some(asked.subject.who()?.principal)).collect();
+    let resources: Vec<_> = well().filter_map(|asked| asked.resource.entity()).collect();
+    let actions: Vec<_> = well().filter_map(|asked| action(&asked.action)).collect();
     let wanted = Wanted::fresh(&tenant, &principals, &resources, Attributes::For(&actions));
     let inputs = app.store.inputs_read(wanted).await?;
     let now = app.clock.now();
@@ -120,19 +120,6 @@ fn read(item: &Value, defaults: &Map<String, Value>) -> Result<Asked, Problem> {
         Value::Object(own) => Reader::of_item(own, defaults).asked(),
         _ => Err(Problem::malformed("an evaluation must be a JSON object")),
     }
-}
-
-/// Each subject and each resource once.
-fn wanted(asked: &[Result<Asked, Problem>]) -> (Vec<Principal>, Vec<EntityId>) {
-    let well = || asked.iter().flatten();
-    let mut principals: Vec<Principal> =
-        well().filter_map(|asked| Some(asked.subject.who()?.principal)).collect();
-    principals.sort_unstable();
-    principals.dedup();
-    let mut resources: Vec<EntityId> = well().filter_map(|asked| asked.resource.entity()).collect();
-    resources.sort_unstable();
-    resources.dedup();
-    (principals, resources)
 }
 
 /// An item that cannot be decided is denied, and says why.

@@ -116,10 +116,8 @@ impl Search<'_> {
         on: &On,
         candidates: Vec<(Candidate, Position)>,
     ) -> Result<Vec<(Option<Principal>, Position)>, Problem> {
-        let mut principals: Vec<Principal> =
+        let principals: Vec<Principal> =
             candidates.iter().map(|(candidate, _)| candidate.who.principal.clone()).collect();
-        principals.sort_unstable();
-        principals.dedup();
         let wanted = Wanted::fresh(self.tenant, &principals, &[], Attributes::Unread);
         let inputs = self.app.store.inputs_read(wanted).await?;
         let judge = |(Candidate { who, way }, after)| {
