@@ -31,6 +31,10 @@ pub enum Fault {
     NotSent,
     /// It arrives and is done, but the answer is lost.
     AnswerLost,
+    /// It arrives and is done, and nothing is ever heard of it.
+    Silent,
+    /// It arrives and is done, and the answer comes when it is let go: see [`Faults::when_held`].
+    Held,
     /// DynamoDB answers with this error instead: its name, and for a cancelled transaction the reason
     /// that every item is given.
     Refused(&'static str, Option<&'static str>),
@@ -64,6 +68,8 @@ pub struct Faults {
     planned: Arc<Mutex<VecDeque<(&'static str, Fault)>>>,
     counted: Arc<Mutex<Counted>>,
     ended: Arc<Notify>,
+    held: Arc<Notify>,
+    released: Arc<Notify>,
     seen: Option<Arc<Mutex<Vec<Call>>>>,
 }
 
@@ -122,6 +128,14 @@ impl Faults {
             () = self.ended.notified() => None,
             done = work => Some(done),
         }
+    }
+
+    /// Does something while a call is on its way that is [`Fault::Held`], and lets go of it then.
+    pub async fn when_held<T>(&self, work: impl Future<Output = T>) -> T {
+        self.held.notified().await;
+        let done = work.await;
+        self.released.notify_one();
+        done
     }
 
     /// How many planned faults have not happened yet.
@@ -184,7 +198,10 @@ impl Faults {
         let count = |name: &str| call.body[name].as_array().map_or(0, Vec::len);
         let (items, statements) = (count("TransactItems"), count("Statements"));
         if let Some(seen) = &self.seen {
-            let arrived = matches!(fault, Fault::None | Fault::AnswerLost | Fault::EndsAfter);
+            let arrived = matches!(
+                fault,
+                Fault::None | Fault::AnswerLost | Fault::Held | Fault::Silent | Fault::EndsAfter
+            );
             seen.lock().unwrap().push(Call { arrived, ..call });
         }
         match fault {
@@ -197,6 +214,23 @@ impl Faults {
                 HttpConnectorFuture::new(async move {
                     done.await?;
                     Err(ConnectorError::timeout("the answer was lost".into()))
+                })
+            }
+            Fault::Held => {
+                let (done, held) = (inner.call(request), self.held.clone());
+                let released = self.released.clone();
+                HttpConnectorFuture::new(async move {
+                    let answer = done.await;
+                    held.notify_one();
+                    released.notified().await;
+                    answer
+                })
+            }
+            Fault::Silent => {
+                let done = inner.call(request);
+                HttpConnectorFuture::new(async move {
+                    done.await?;
+                    std::future::pending().await
                 })
             }
             Fault::Refused(error, reason) => {

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use api::AuditDecisions;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use domain::id::Ids;
 use domain::time::{Clock, Timestamp};
@@ -167,6 +168,8 @@ fn worlds(
                 Some(defect) => epochs.with_defect(defect),
                 None => epochs,
             }),
+            // Nobody takes them from the queue here.
+            audit_decisions: AuditDecisions::None,
             ..Surroundings::default()
         };
         let clients = |embedded: &Embedded, messaging: &_| {

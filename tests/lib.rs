@@ -19,14 +19,13 @@ pub mod writers;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use api::{App, Config};
+use api::{App, AuditDecisions, Config};
 use axum::body::Body;
 use domain::entity_type::Registry;
 use domain::id::Ids;
 use domain::time::{Clock, Timestamp};
 use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::BodyExt;
-use local::authorizer::Authorizer;
 use local::embedded::Embedded;
 use local::system::{Surroundings, System};
 use serde_json::{Value, json};
@@ -88,34 +87,40 @@ impl World {
         Self::with_faults(&Faults::none())
     }
 
+    /// A new deployment whose audit ledger hears of these decisions, by a way that can fail.
+    pub fn auditing(audit_decisions: AuditDecisions, faults: &Faults) -> Self {
+        let surroundings = Surroundings { audit_decisions, ..Surroundings::default() };
+        Self::start(faults, surroundings, Some(EpochSource::table()))
+    }
+
     /// A new deployment with entity types beside the built-in ones.
     pub fn with_types(names: &str) -> Self {
-        Self::start(&Faults::none(), names, Some(EpochSource::table()))
+        let entity_types = Registry::parse_names(names).unwrap();
+        let surroundings = Surroundings { entity_types, ..Surroundings::default() };
+        Self::start(&Faults::none(), surroundings, Some(EpochSource::table()))
     }
 
     /// A new deployment whose way to the database can fail.
     pub fn with_faults(faults: &Faults) -> Self {
-        Self::start(faults, "", Some(EpochSource::table()))
+        Self::start(faults, Surroundings::default(), Some(EpochSource::table()))
     }
 
     /// A new deployment in one process that alone writes, as `epr local` is.
     pub fn in_one_process() -> Self {
-        Self::start(&Faults::none(), "", None)
+        Self::start(&Faults::none(), Surroundings::default(), None)
     }
 
     // By default as deployed: what a decision costs is what it costs there.
-    fn start(faults: &Faults, further_types: &str, epochs: Option<EpochSource>) -> Self {
+    fn start(faults: &Faults, surroundings: Surroundings, epochs: Option<EpochSource>) -> Self {
         let now = Arc::new(AtomicI64::new(BEGINNING_MICROSECONDS));
         let reading = now.clone();
         let surroundings = Surroundings {
             clock: Clock::from_fn(move || {
                 Timestamp::from_microseconds(reading.load(Ordering::SeqCst)).unwrap()
             }),
-            ids: Ids::by_time(),
-            authorizer: Authorizer::off(),
             epochs,
             public_url: Some(PUBLIC_URL.to_owned()),
-            entity_types: Registry::parse_names(further_types).unwrap(),
+            ..surroundings
         };
         let clients = |embedded: &Embedded, messaging: &_| faults.clients(embedded, messaging);
         let system = System::start(Embedded::memory().unwrap(), clients, surroundings).unwrap();

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use api::AuditDecisions;
 use clap::Args;
 use domain::entity_type::Registry;
 use local::server::{self, Services};
@@ -47,6 +48,15 @@ pub(crate) struct Arguments {
     /// Entity types beside the built-in ones, with commas between them
     #[arg(long, env = "EPR_ENTITY_TYPES", value_name = "NAMES", default_value = "")]
     entity_types: String,
+    /// Decisions that the audit ledger hears of: none, denies, misses (whose inputs had to be read) or all
+    #[arg(
+        long,
+        env = "EPR_AUDIT_DECISIONS",
+        value_name = "WHICH",
+        default_value = "misses",
+        value_parser = |name: &str| AuditDecisions::parse(name).ok_or("must be none, denies, misses or all"),
+    )]
+    audit_decisions: AuditDecisions,
 }
 
 /// Serves until Ctrl-C.
@@ -60,7 +70,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let entity_types = Registry::parse_names(&arguments.entity_types)
         .map_err(|refusal| format!("--entity-types: `{}` {refusal}", arguments.entity_types))?;
     let public_url = Some(format!("http://{address}"));
-    let surroundings = Surroundings { public_url, entity_types, ..Surroundings::default() };
+    let surroundings = Surroundings {
+        public_url,
+        entity_types,
+        audit_decisions: arguments.audit_decisions,
+        ..Surroundings::default()
+    };
     let started = if arguments.memory {
         System::memory(surroundings)
     } else {

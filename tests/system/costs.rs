@@ -54,7 +54,9 @@ async fn every_read_of_a_decision_is_strongly_consistent() {
     let steps = tour().await;
     let mut reads = 0;
     for step in steps.iter().filter(|step| step.operation == "authorize") {
-        for call in &step.calls {
+        // What is said of it to the audit queue reads nothing.
+        let calls = step.calls.iter().filter(|call| call.operation != "SendMessageBatch");
+        for call in calls {
             assert!(is_strong(call), "{}: {call:?}", step.case);
             reads += 1;
         }

@@ -17,6 +17,7 @@ mod audit_verify;
 mod audit_walk;
 mod audit_writers;
 mod authorize;
+mod authorize_audit;
 mod authorize_batch;
 mod authorize_conditions;
 mod authorize_costs;

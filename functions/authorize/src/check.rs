@@ -1,7 +1,8 @@
 //! One question, and many in one request over inputs that are read once.
 
 use api::{
-    Answer, App, Caller, Consistency, DecisionLog, Fields, Problem, RequestIds, boolean, text,
+    Answer, App, Caller, Consistency, Decided, DecisionLog, Fields, Problem, RequestIds, boolean,
+    text,
 };
 use axum::Extension;
 use axum::extract::State;
@@ -48,8 +49,11 @@ pub(crate) async fn one(
         consistency: check.consistency.level(),
     };
     let inputs = app.store.inputs_read(wanted).await?;
-    let log = DecisionLog::of(&app, &caller.tenant_id, &ids);
-    Ok(Answer::ok(&check.answer(&inputs, app.clock.now(), &log)?))
+    let now = app.clock.now();
+    let mut log = DecisionLog::of(&app, &caller, &ids, now);
+    let answer = check.answer(&inputs, now, &mut log)?;
+    log.close().await;
+    Ok(Answer::ok(&answer))
 }
 
 pub(crate) async fn many(
@@ -76,13 +80,15 @@ pub(crate) async fn many(
     };
     let inputs = app.store.inputs_read(wanted).await?;
     let now = app.clock.now();
-    let log = DecisionLog::of(&app, &caller.tenant_id, &ids);
-    let answers = checks.into_iter().map(|check| check?.answer(&inputs, now, &log));
+    let mut log = DecisionLog::of(&app, &caller, &ids, now);
+    let answers = checks.into_iter().map(|check| check?.answer(&inputs, now, &mut log));
     let items = answers.map(|answer| match answer {
         Ok(answer) => answer,
         Err(problem) => json!({"problem": problem.body(BATCH, &ids.trace_id)}),
     });
-    Ok(Answer::ok(&json!({"items": items.collect::<Vec<Value>>()})))
+    let items: Vec<Value> = items.collect();
+    log.close().await;
+    Ok(Answer::ok(&json!({ "items": items })))
 }
 
 fn list(value: &Value) -> Result<Vec<Value>, Refusal> {
@@ -133,14 +139,20 @@ impl Check {
         &self,
         inputs: &Inputs,
         now: Timestamp,
-        log: &DecisionLog<'_>,
+        log: &mut DecisionLog<'_>,
     ) -> Result<Value, Problem> {
         let Self { who, action, resource, .. } = self;
         let located =
             inputs.resource(resource.as_str()).ok_or_else(|| unknown_resource(resource))?;
         let grants = inputs.grants(&who.principal).ok_or_else(not_read)?;
         let decision = self.sent.decide(grants, who, action, located.target(), now);
-        log.write(who.names(), action, &located.target(), &decision);
+        log.write(Decided {
+            who: who.names(),
+            action: action.as_str(),
+            target: located.target(),
+            decision: &decision,
+            is_remembered: inputs.are_remembered(&who.principal, resource.as_str()),
+        });
         let authorized = decision.is_allowed();
         Ok(if self.explain {
             json!({"authorized": authorized, "decision": Explanation::of(&decision, located)})

@@ -19,7 +19,7 @@ use store::{Candidates, HolderPosition, KnownPosition, TreePosition};
 use crate::asked::Sent;
 
 pub(crate) use endpoints::{actions, principals, resources};
-pub(crate) use paging::{Paging, seal};
+pub(crate) use paging::{Asked, Paging};
 
 /// Work of one page, past which it ends: candidates that are looked at, and reads that lead to them.
 const WORK_MAX: usize = 400;

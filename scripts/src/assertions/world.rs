@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use api::AuditDecisions;
 use axum::body::{Body, to_bytes};
 use domain::entity_type::Registry;
 use domain::time::{Clock, Timestamp};
@@ -38,6 +39,8 @@ impl World {
                 Timestamp::from_microseconds(reading.load(Ordering::Relaxed)).unwrap_or(begins)
             }),
             entity_types: entity_types.map_err(|refusal| format!("entity_types: {refusal}"))?,
+            // What is only tried is nothing that happened.
+            audit_decisions: AuditDecisions::None,
             ..Surroundings::default()
         };
         let system = System::memory(surroundings).map_err(|error| error.to_string())?;

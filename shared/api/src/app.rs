@@ -11,6 +11,7 @@ use domain::ledger::checkpoint::Origin;
 use domain::time::Clock;
 use store::{EpochSource, Store, Tables};
 
+use crate::decision_log::AuditDecisions;
 use crate::delivery::{Addresses, Messaging};
 use crate::ledger::{DEPLOYMENT_DEFAULT, LedgerConfig, Notary};
 
@@ -22,7 +23,7 @@ const CALLS_MILLISECONDS_MAX: u64 = 2_500;
 /// How often a request tries to publish what it has stored, where the environment does not say.
 const PUBLISH_ATTEMPTS_DEFAULT: u32 = 2;
 
-/// Names further entity types.
+const AUDIT_DECISIONS: &str = "EPR_AUDIT_DECISIONS";
 const DECISION_LOG_SAMPLE: &str = "EPR_DECISION_LOG_SAMPLE";
 const ENTITY_TYPES: &str = "EPR_ENTITY_TYPES";
 
@@ -65,6 +66,9 @@ pub struct Config {
     /// `EPR_DECISION_LOG_SAMPLE`: the share of requests whose decisions are written to the log, from 0 to 1;
     /// here in millionths. All of them, when not set.
     pub decision_log_millionths: u32,
+    /// `EPR_AUDIT_DECISIONS`: of which decisions the audit ledger hears, `none`, `denies`, `misses` or `all`;
+    /// of misses, when not set.
+    pub audit_decisions: AuditDecisions,
     /// `EPR_PUBLIC_URL`: the address that clients know this deployment by, without a slash at its end. It is
     /// never taken from a request, whose `Host` says what its sender likes.
     pub public_url: Option<String>,
@@ -118,6 +122,11 @@ impl Config {
         let share = share.ok().filter(|share| (0.0..=1.0).contains(share));
         let share =
             share.ok_or(ConfigError::Invalid(DECISION_LOG_SAMPLE, "a number from 0 to 1"))?;
+        let audits = set(AUDIT_DECISIONS);
+        let audit_decisions =
+            audits.map_or(Some(AuditDecisions::default()), |name| AuditDecisions::parse(&name));
+        let audit_decisions = audit_decisions
+            .ok_or(ConfigError::Invalid(AUDIT_DECISIONS, "`none`, `denies`, `misses` or `all`"))?;
         let public_url = set("EPR_PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned());
         if !public_url.as_deref().is_none_or(is_address) {
             let form = "an address that begins with https:// or http://, without `?` and `#`";
@@ -146,6 +155,7 @@ impl Config {
             },
             publish_attempts,
             decision_log_millionths: millionths(share),
+            audit_decisions,
             ledger,
             public_url,
             entity_types,
@@ -307,6 +317,23 @@ mod tests {
         for bad in ["0", "6", "two", "-1"] {
             let config = with("EPR_EVENT_PUBLISH_ATTEMPTS", bad);
             assert!(matches!(config, Err(ConfigError::Invalid(..))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn which_decisions_are_audited_is_one_of_four_words_and_misses_without_one() {
+        let of = |word| with(AUDIT_DECISIONS, word);
+        for (word, meant) in [
+            ("none", AuditDecisions::None),
+            ("denies", AuditDecisions::Denies),
+            ("misses", AuditDecisions::Misses),
+            ("all", AuditDecisions::All),
+            ("", AuditDecisions::Misses),
+        ] {
+            assert_eq!(of(word).unwrap().audit_decisions, meant, "{word}");
+        }
+        for bad in ["ALL", "some", "0"] {
+            assert!(matches!(of(bad), Err(ConfigError::Invalid(AUDIT_DECISIONS, _))), "{bad}");
         }
     }
 

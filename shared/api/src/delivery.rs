@@ -54,6 +54,11 @@ impl Messaging {
         Self { sns: Some(aws_sdk_sns::Client::new(aws)), sqs: None }
     }
 
+    /// To queues only.
+    pub fn queues(aws: &SdkConfig) -> Self {
+        Self { sns: None, sqs: Some(aws_sdk_sqs::Client::new(aws)) }
+    }
+
     /// To topics and queues.
     pub fn topics_and_queues(aws: &SdkConfig) -> Self {
         Self { sqs: Some(aws_sdk_sqs::Client::new(aws)), ..Self::topics(aws) }
@@ -77,11 +82,13 @@ pub struct Addresses {
 }
 
 /// Why something was not sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// There is nowhere to send it.
+    #[error("there is nowhere to send it")]
     NoAddress,
     /// It was refused, or nobody knows: send it again.
+    #[error("{0}")]
     Failed(String),
 }
 

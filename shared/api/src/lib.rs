@@ -32,7 +32,7 @@ pub use app::{App, Config, ConfigError};
 pub use body::{Content, Faulty, Fields, boolean, text};
 pub use caller::{Caller, TENANT_DEFAULT};
 pub use consistency::{CONSISTENCY_TOKEN_PATTERN, Consistency, ConsistencyToken};
-pub use decision_log::DecisionLog;
+pub use decision_log::{AuditDecisions, Decided, DecisionLog};
 pub use file::{File, LINES, OCTETS, TEXT};
 pub use logging::{log_level_from_env, log_to_stdout};
 pub use metrics::count;

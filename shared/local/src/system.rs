@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use api::delivery::Courier;
 use api::ledger::{DEPLOYMENT_DEFAULT, KeyFileError, Notary};
-use api::{App, Config, ConfigError, Routes};
+use api::{App, AuditDecisions, Config, ConfigError, Routes};
 use audit_append::Appender;
 use audit_verify::Auditor;
 use aws_sdk_dynamodb::Client;
@@ -107,6 +107,8 @@ pub struct Surroundings {
     pub public_url: Option<String>,
     /// Entity types beside the built-in ones.
     pub entity_types: Vec<TypeName>,
+    /// Of which decisions the audit ledger hears.
+    pub audit_decisions: AuditDecisions,
 }
 
 impl Default for Surroundings {
@@ -119,6 +121,7 @@ impl Default for Surroundings {
             epochs: None,
             public_url: None,
             entity_types: Vec::new(),
+            audit_decisions: AuditDecisions::default(),
         }
     }
 }
@@ -175,16 +178,17 @@ impl System {
         embedded.create_tables(&template)?;
         let messaging = Messaging::beside(&embedded, &template, surroundings.clock.clone())?;
         let Clients { dynamodb, messaging: senders } = clients(&embedded, &messaging);
-        let Surroundings { clock, ids, authorizer, epochs, public_url, entity_types } =
-            surroundings;
+        let Surroundings { clock, ids, authorizer, .. } = surroundings.clone();
         let key_file = embedded.folder().map(|folder| folder.path.join(KEY_FILE));
         let notary = Notary::with_own_key(key_file.as_deref(), DEPLOYMENT_DEFAULT)?;
         let app = |function: &Function| {
-            let (public_url, entity_types) = (public_url.clone(), entity_types.clone());
-            let config = Config { public_url, entity_types, ..config_of(function)? };
+            let Surroundings { public_url, entity_types, audit_decisions, epochs, .. } =
+                surroundings.clone();
+            let config = config_of(function)?;
+            let config = Config { public_url, entity_types, audit_decisions, ..config };
             let app = App::new(config, dynamodb.clone(), clock.clone(), ids.clone());
             let app = app.with_messaging(senders.clone()).with_notary(notary.clone());
-            let app = app.with_epochs(epochs.clone().unwrap_or_else(|| embedded.epochs()));
+            let app = app.with_epochs(epochs.unwrap_or_else(|| embedded.epochs()));
             Ok((function.folder.clone(), app))
         };
         let apps: HashMap<String, App> =

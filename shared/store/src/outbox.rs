@@ -129,6 +129,32 @@ pub struct AuditRow {
     pub updated_at: Timestamp,
 }
 
+impl AuditRow {
+    /// An entry about what someone does, not yet on its way.
+    pub fn of(event_id: EventId, act: &Act, audit: &AuditDraft) -> Self {
+        Self {
+            record: Record::Audit,
+            event_id,
+            source: CORE_SOURCE.to_owned(),
+            action: audit.action.to_owned(),
+            actor_id: act.actor.id.clone(),
+            actor_type: act.actor.kind.clone(),
+            on_behalf_of: act.on_behalf_of.clone(),
+            entity_id: audit.entity.as_ref().map(|(id, _)| id.clone()),
+            entity_type: audit.entity.as_ref().and_then(|(_, kind)| kind.clone()),
+            correlation_id: act.request_id.clone(),
+            details: audit.details.to_string(),
+            occurred_at: act.at,
+            tenant_id: act.tenant_id.clone(),
+            delivery_state: DeliveryState::Pending,
+            delivery_attempts: 0,
+            last_error: None,
+            created_at: act.at,
+            updated_at: act.at,
+        }
+    }
+}
+
 impl OutboxRow {
     /// The row of an item, as the table or its stream gives it.
     pub fn read(item: serde_dynamo::Item) -> Result<Self, Error> {
@@ -284,7 +310,7 @@ pub(crate) fn rows(
         let stored = StoredEvent { event, delivery: Delivery::pending(act.at) };
         rows.push(event_item(&stored, None, false)?);
     }
-    let row = audit_row(ids.mint(), act, audit);
+    let row = AuditRow::of(ids.mint(), act, audit);
     let id = row.event_id.as_str();
     let mut item = to_item(key::audit_outbox(&act.tenant_id, &row.event_id), &row)?;
     let line = key::undelivered(&act.tenant_id, id);
@@ -320,29 +346,6 @@ fn event_of(event_id: EventId, act: &Act, draft: &EventDraft) -> Result<Event, E
         payload,
         context,
     })
-}
-
-fn audit_row(event_id: EventId, act: &Act, audit: &AuditDraft) -> AuditRow {
-    AuditRow {
-        record: Record::Audit,
-        event_id,
-        source: CORE_SOURCE.to_owned(),
-        action: audit.action.to_owned(),
-        actor_id: act.actor.id.clone(),
-        actor_type: act.actor.kind.clone(),
-        on_behalf_of: act.on_behalf_of.clone(),
-        entity_id: audit.entity.as_ref().map(|(id, _)| id.clone()),
-        entity_type: audit.entity.as_ref().and_then(|(_, kind)| kind.clone()),
-        correlation_id: act.request_id.clone(),
-        details: audit.details.to_string(),
-        occurred_at: act.at,
-        tenant_id: act.tenant_id.clone(),
-        delivery_state: DeliveryState::Pending,
-        delivery_attempts: 0,
-        last_error: None,
-        created_at: act.at,
-        updated_at: act.at,
-    }
 }
 
 /// The key of a row.

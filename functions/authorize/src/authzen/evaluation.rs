@@ -1,6 +1,6 @@
 //! One evaluation.
 
-use api::{Answer, App, DecisionLog, Fields, Problem, RequestIds};
+use api::{Answer, App, Decided, DecisionLog, Fields, Problem, RequestIds};
 use axum::Extension;
 use axum::extract::State;
 use domain::decision::{Decision, Denial, Unmet};
@@ -10,13 +10,13 @@ use store::{Attributes, Inputs, Wanted};
 
 use crate::asked::Sent;
 use crate::authzen::reading::{Asked, Reader, action};
-use crate::authzen::tenant::Tenant;
+use crate::authzen::tenant::Own;
 use crate::check::not_read;
 use crate::wire::Considered;
 
 pub(crate) async fn evaluate(
     State(app): State<App>,
-    Tenant(tenant): Tenant,
+    Own(caller): Own,
     Extension(ids): Extension<RequestIds>,
     fields: Fields,
 ) -> Result<Answer, Problem> {
@@ -24,10 +24,14 @@ pub(crate) async fn evaluate(
     let principals: Vec<_> = asked.subject.who().into_iter().map(|who| who.principal).collect();
     let resources: Vec<_> = asked.resource.entity().into_iter().collect();
     let actions: Vec<_> = action(&asked.action).into_iter().collect();
-    let wanted = Wanted::fresh(&tenant, &principals, &resources, Attributes::For(&actions));
+    let wanted =
+        Wanted::fresh(&caller.tenant_id, &principals, &resources, Attributes::For(&actions));
     let inputs = app.store.inputs_read(wanted).await?;
-    let log = DecisionLog::of(&app, &tenant, &ids);
-    Ok(Answer::ok(&asked.answer(&inputs, app.clock.now(), &log)?.1))
+    let now = app.clock.now();
+    let mut log = DecisionLog::of(&app, &caller, &ids, now);
+    let (_, answer) = asked.answer(&inputs, now, &mut log)?;
+    log.close().await;
+    Ok(Answer::ok(&answer))
 }
 
 impl Asked {
@@ -38,19 +42,30 @@ impl Asked {
         &self,
         inputs: &Inputs,
         now: Timestamp,
-        log: &DecisionLog<'_>,
+        log: &mut DecisionLog<'_>,
     ) -> Result<(bool, Value), Problem> {
-        let Some(who) = self.subject.who() else {
-            return Ok(denied(Denial::UnknownPrincipal, None));
-        };
-        let Some(action) = action(&self.action) else {
-            return Ok(denied(Denial::ActionNotGranted, None));
-        };
-        let grants = inputs.grants(&who.principal).ok_or_else(not_read)?;
         let on = self.resource.on(inputs);
-        let grants = Sent::about(grants, &on.target());
-        let decision = self.sent.decide(&grants, &who, &action, on.target(), now);
-        log.write(who.names(), &action, &on.target(), &decision);
+        let who = self.subject.who();
+        let grants = match &who {
+            Some(who) => Some(inputs.grants(&who.principal).ok_or_else(not_read)?),
+            None => None,
+        };
+        let grants = grants.map(|grants| Sent::about(grants, &on.target()));
+        let decision = match (&who, &grants, action(&self.action)) {
+            (Some(who), Some(grants), Some(action)) => {
+                self.sent.decide(grants, who, &action, on.target(), now)
+            }
+            (_, None, _) | (None, ..) => denial(Denial::UnknownPrincipal),
+            (_, _, None) => denial(Denial::ActionNotGranted),
+        };
+        log.write(Decided {
+            who: (&self.subject.kind, &self.subject.id),
+            action: &self.action,
+            target: on.target(),
+            decision: &decision,
+            is_remembered: who
+                .is_none_or(|who| inputs.are_remembered(&who.principal, on.target().id)),
+        });
         Ok(match decision {
             Decision::Allow { by, permission, .. } => {
                 let reason = json!({
@@ -64,6 +79,11 @@ impl Asked {
             Decision::Deny { reason, condition, .. } => denied(reason, condition.as_ref()),
         })
     }
+}
+
+/// A denial without a look at any grant.
+fn denial(reason: Denial) -> Decision<'static> {
+    Decision::Deny { reason, nearest: None, condition: None }
 }
 
 fn denied(reason: Denial, unmet: Option<&Unmet<'_>>) -> (bool, Value) {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use store::{Attributes, Wanted};
 
 use crate::authzen::reading::{Asked, Reader, action};
-use crate::authzen::tenant::Tenant;
+use crate::authzen::tenant::Own;
 
 /// Most evaluations of one request.
 pub(crate) const EVALUATIONS_MAX: usize = 100;
@@ -51,7 +51,7 @@ impl Semantic {
 
 pub(crate) async fn evaluate(
     State(app): State<App>,
-    Tenant(tenant): Tenant,
+    Own(caller): Own,
     Extension(ids): Extension<RequestIds>,
     fields: Fields,
 ) -> Result<Answer, Problem> {
@@ -75,14 +75,15 @@ pub(crate) async fn evaluate(
         well().filter_map(|asked| Some(asked.subject.who()?.principal)).collect();
     let resources: Vec<_> = well().filter_map(|asked| asked.resource.entity()).collect();
     let actions: Vec<_> = well().filter_map(|asked| action(&asked.action)).collect();
-    let wanted = Wanted::fresh(&tenant, &principals, &resources, Attributes::For(&actions));
+    let wanted =
+        Wanted::fresh(&caller.tenant_id, &principals, &resources, Attributes::For(&actions));
     let inputs = app.store.inputs_read(wanted).await?;
     let now = app.clock.now();
-    let log = DecisionLog::of(&app, &tenant, &ids);
+    let mut log = DecisionLog::of(&app, &caller, &ids, now);
     let mut answers = Vec::new();
     for asked in asked {
         let (is_allowed, answer) = match asked {
-            Ok(asked) => asked.answer(&inputs, now, &log)?,
+            Ok(asked) => asked.answer(&inputs, now, &mut log)?,
             Err(problem) => failed(&problem),
         };
         answers.push(answer);
@@ -90,6 +91,7 @@ pub(crate) async fn evaluate(
             break;
         }
     }
+    log.close().await;
     match answers.pop() {
         Some(only) if !several => Ok(Answer::ok(&only)),
         last => {

@@ -9,50 +9,13 @@ use store::{Attributes, Wanted};
 
 use crate::asked::Sent;
 use crate::authzen::reading::{Reader, action};
-use crate::authzen::tenant::Tenant;
+use crate::authzen::tenant::Own;
 use crate::check::not_read;
-use crate::search::{Found, Paging, Position, Search, seal};
-
-/// A search as it was asked: whose, with a name for its tokens.
-struct Asked<'a> {
-    app: &'a App,
-    tenant: &'a TenantId,
-    sent: Sent,
-    paging: Paging,
-    name: String,
-}
-
-impl Asked<'_> {
-    fn search(&self) -> Search<'_> {
-        let Self { app, tenant, sent, paging, .. } = self;
-        Search { app, tenant, sent, now: app.clock.now(), limit: paging.limit }
-    }
-
-    async fn after(&self) -> Result<Option<Position>, Problem> {
-        self.paging.after(&self.app.store, self.tenant, &self.name).await
-    }
-
-    async fn answer<T>(
-        &self,
-        found: Found<T>,
-        show: impl Fn(T) -> Value,
-    ) -> Result<Answer, Problem> {
-        let token = seal(&self.app.store, self.tenant, &self.name, found.next.as_ref()).await?;
-        let results: Vec<Value> = found.items.into_iter().map(show).collect();
-        let page = json!({"next_token": token.unwrap_or_default(), "count": results.len()});
-        Ok(Answer::ok(&json!({"results": results, "page": page})))
-    }
-
-    /// The answer where nothing here can be of the type that is asked about.
-    async fn nothing(&self) -> Result<Answer, Problem> {
-        self.after().await?;
-        self.answer(Found { items: Vec::<Value>::new(), next: None }, |nothing| nothing).await
-    }
-}
+use crate::search::{Asked, Found, Paging};
 
 pub(crate) async fn subjects(
     State(app): State<App>,
-    Tenant(tenant): Tenant,
+    Own(caller): Own,
     fields: Fields,
 ) -> Result<Answer, Problem> {
     let mut reader = Reader::new(fields.members());
@@ -63,21 +26,21 @@ pub(crate) async fn subjects(
     reader.finish()?;
     let sent = Sent { subject: of_subject, action: of_action, resource: of_resource, context };
     let question = json!([kind, name, resource.kind, resource.id]);
-    let asked = asked(&app, &tenant, "subject", &question, sent, paging);
+    let asked = asked(&app, &caller.tenant_id, "subject", &question, sent, paging);
     let (Ok(kind), Some(action)) = (PrincipalType::parse(&kind), action(&name)) else {
-        return asked.nothing().await;
+        return nothing(&asked).await;
     };
     let after = asked.after().await?;
     let resources: Vec<_> = resource.entity().into_iter().collect();
-    let wanted = Wanted::fresh(&tenant, &[], &resources, Attributes::Read);
+    let wanted = Wanted::fresh(&caller.tenant_id, &[], &resources, Attributes::Read);
     let on = resource.on(&app.store.inputs_read(wanted).await?);
     let found = asked.search().principals(&action, &on, &kind, after).await?;
-    asked.answer(found, |who| json!({"type": who.kind, "id": who.id})).await
+    answer(&asked, found, |who| json!({"type": who.kind, "id": who.id})).await
 }
 
 pub(crate) async fn resources(
     State(app): State<App>,
-    Tenant(tenant): Tenant,
+    Own(caller): Own,
     fields: Fields,
 ) -> Result<Answer, Problem> {
     let mut reader = Reader::new(fields.members());
@@ -88,20 +51,20 @@ pub(crate) async fn resources(
     reader.finish()?;
     let sent = Sent { subject: of_subject, action: of_action, resource: of_resource, context };
     let question = json!([subject.kind, subject.id, name, kind]);
-    let asked = asked(&app, &tenant, "resource", &question, sent, paging);
+    let asked = asked(&app, &caller.tenant_id, "resource", &question, sent, paging);
     let (Some(who), Some(action), Ok(kind)) =
         (subject.who(), action(&name), app.entity_types.parse(&kind))
     else {
-        return asked.nothing().await;
+        return nothing(&asked).await;
     };
     let after = asked.after().await?;
     let found = asked.search().resources(&who, &action, &kind, after).await?;
-    asked.answer(found, |id| json!({"type": kind, "id": id})).await
+    answer(&asked, found, |id| json!({"type": kind, "id": id})).await
 }
 
 pub(crate) async fn actions(
     State(app): State<App>,
-    Tenant(tenant): Tenant,
+    Own(caller): Own,
     fields: Fields,
 ) -> Result<Answer, Problem> {
     let mut reader = Reader::new(fields.members());
@@ -111,17 +74,34 @@ pub(crate) async fn actions(
     reader.finish()?;
     let sent = Sent { subject: of_subject, action: None, resource: of_resource, context };
     let question = json!([subject.kind, subject.id, resource.kind, resource.id]);
-    let asked = asked(&app, &tenant, "action", &question, sent, paging);
-    let Some(who) = subject.who() else { return asked.nothing().await };
+    let asked = asked(&app, &caller.tenant_id, "action", &question, sent, paging);
+    let Some(who) = subject.who() else { return nothing(&asked).await };
     let after = asked.after().await?;
     let resources: Vec<_> = resource.entity().into_iter().collect();
     let principals = std::slice::from_ref(&who.principal);
-    let wanted = Wanted::fresh(&tenant, principals, &resources, Attributes::Read);
+    let wanted = Wanted::fresh(&caller.tenant_id, principals, &resources, Attributes::Read);
     let inputs = app.store.inputs_read(wanted).await?;
     let grants = inputs.grants(&who.principal).ok_or_else(not_read)?;
     let on = resource.on(&inputs);
     let found = asked.search().actions(&who, &on, grants, after).await?;
-    asked.answer(found, |action| json!({ "name": action })).await
+    answer(&asked, found, |action| json!({ "name": action })).await
+}
+
+async fn answer<T>(
+    asked: &Asked<'_>,
+    found: Found<T>,
+    show: impl Fn(T) -> Value,
+) -> Result<Answer, Problem> {
+    let token = asked.cursor(&found).await?;
+    let results: Vec<Value> = found.items.into_iter().map(show).collect();
+    let page = json!({"next_token": token.unwrap_or_default(), "count": results.len()});
+    Ok(Answer::ok(&json!({"results": results, "page": page})))
+}
+
+/// The answer where nothing here can be of the type that is asked about.
+async fn nothing(asked: &Asked<'_>) -> Result<Answer, Problem> {
+    asked.after().await?;
+    answer(asked, Found { items: Vec::<Value>::new(), next: None }, |nothing| nothing).await
 }
 
 /// A search with a name that holds everything that was asked, so that a token is good for nothing else.

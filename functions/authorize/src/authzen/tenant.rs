@@ -2,14 +2,14 @@
 
 use api::{Caller, PathParameters, Problem};
 use axum::extract::FromRequestParts;
-use domain::id::TenantId;
 use http::request::Parts;
 
-/// The caller's tenant. Under the base of any other there is nothing, whether that tenant exists or not.
+/// The caller, under the base of its own tenant or under none. Under the base of any other there is nothing,
+/// whether that tenant exists or not.
 #[derive(Clone, Debug)]
-pub(crate) struct Tenant(pub(crate) TenantId);
+pub(crate) struct Own(pub(crate) Caller);
 
-impl<S: Send + Sync> FromRequestParts<S> for Tenant {
+impl<S: Send + Sync> FromRequestParts<S> for Own {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
@@ -19,6 +19,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Tenant {
             Some(named) => named == caller.tenant_id.as_str(),
             None => true,
         };
-        if is_callers { Ok(Self(caller.tenant_id)) } else { Err(Problem::no_route()) }
+        if is_callers { Ok(Self(caller)) } else { Err(Problem::no_route()) }
     }
 }

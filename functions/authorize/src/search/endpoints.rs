@@ -11,44 +11,7 @@ use store::{Attributes, Wanted};
 
 use crate::asked::{On, Sent, Who};
 use crate::check::{not_read, principal, unknown_resource};
-use crate::search::paging::seal;
-use crate::search::{Found, Paging, Search};
-
-/// A search as its endpoint has it: the caller's, with a name for its cursors.
-struct Asked<'a> {
-    app: &'a App,
-    caller: &'a Caller,
-    sent: Sent,
-    paging: Paging,
-    name: String,
-}
-
-impl Asked<'_> {
-    fn search(&self) -> Search<'_> {
-        Search {
-            app: self.app,
-            tenant: &self.caller.tenant_id,
-            sent: &self.sent,
-            now: self.app.clock.now(),
-            limit: self.paging.limit,
-        }
-    }
-
-    async fn after(&self) -> Result<Option<super::Position>, Problem> {
-        self.paging.after(&self.app.store, &self.caller.tenant_id, &self.name).await
-    }
-
-    async fn answer<T>(
-        &self,
-        found: Found<T>,
-        show: impl Fn(T) -> Value,
-    ) -> Result<Answer, Problem> {
-        let (store, tenant) = (&self.app.store, &self.caller.tenant_id);
-        let next_cursor = seal(store, tenant, &self.name, found.next.as_ref()).await?;
-        let items: Vec<Value> = found.items.into_iter().map(show).collect();
-        Ok(Answer::ok(&json!({"items": items, "next_cursor": next_cursor})))
-    }
-}
+use crate::search::{Asked, Found, Paging};
 
 pub(crate) async fn resources(
     State(app): State<App>,
@@ -63,11 +26,11 @@ pub(crate) async fn resources(
     fields.finish()?;
     let (who, action, kind, context) = (who?, action?, kind?, context?);
     let name = format!("search/resources {}", json!([who.kind, who.id, action, kind, context]));
-    let (caller, sent) = (&caller, Sent::context(context));
-    let asked = Asked { app: &app, caller, sent, paging: paging?, name };
+    let (tenant, sent) = (&caller.tenant_id, Sent::context(context));
+    let asked = Asked { app: &app, tenant, sent, paging: paging?, name };
     let after = asked.after().await?;
     let found = asked.search().resources(&Who::is(who), &action, &kind, after).await?;
-    asked.answer(found, |id| json!({"type": kind, "id": id})).await
+    answer(&asked, found, |id| json!({"type": kind, "id": id})).await
 }
 
 pub(crate) async fn principals(
@@ -84,16 +47,16 @@ pub(crate) async fn principals(
     let (action, resource, context) = (action?, resource?, context?);
     let kind = kind?.unwrap_or_else(PrincipalType::user);
     let name = format!("search/principals {}", json!([kind, action, resource, context]));
-    let (caller, sent) = (&caller, Sent::context(context));
-    let asked = Asked { app: &app, caller, sent, paging: paging?, name };
+    let (tenant, sent) = (&caller.tenant_id, Sent::context(context));
+    let asked = Asked { app: &app, tenant, sent, paging: paging?, name };
     let after = asked.after().await?;
     let resources = std::slice::from_ref(&resource);
-    let wanted = Wanted::fresh(&caller.tenant_id, &[], resources, Attributes::Read);
+    let wanted = Wanted::fresh(tenant, &[], resources, Attributes::Read);
     let inputs = app.store.inputs_read(wanted).await?;
     let located = inputs.resource(resource.as_str()).ok_or_else(|| unknown_resource(&resource))?;
     let on = On::Stored(located.clone());
     let found = asked.search().principals(&action, &on, &kind, after).await?;
-    asked.answer(found, |who| json!({"type": who.kind, "id": who.id})).await
+    answer(&asked, found, |who| json!({"type": who.kind, "id": who.id})).await
 }
 
 pub(crate) async fn actions(
@@ -108,15 +71,25 @@ pub(crate) async fn actions(
     fields.finish()?;
     let (who, resource, context) = (who?, resource?, context?);
     let name = format!("search/actions {}", json!([who.kind, who.id, resource, context]));
-    let (caller, sent) = (&caller, Sent::context(context));
-    let asked = Asked { app: &app, caller, sent, paging: paging?, name };
+    let (tenant, sent) = (&caller.tenant_id, Sent::context(context));
+    let asked = Asked { app: &app, tenant, sent, paging: paging?, name };
     let after = asked.after().await?;
     let (principals, resources) = (std::slice::from_ref(&who), std::slice::from_ref(&resource));
-    let wanted = Wanted::fresh(&caller.tenant_id, principals, resources, Attributes::Read);
+    let wanted = Wanted::fresh(tenant, principals, resources, Attributes::Read);
     let inputs = app.store.inputs_read(wanted).await?;
     let located = inputs.resource(resource.as_str()).ok_or_else(|| unknown_resource(&resource))?;
     let grants = inputs.grants(&who).ok_or_else(not_read)?;
     let on = On::Stored(located.clone());
     let found = asked.search().actions(&Who::is(who), &on, grants, after).await?;
-    asked.answer(found, |action| json!(action)).await
+    answer(&asked, found, |action| json!(action)).await
+}
+
+async fn answer<T>(
+    asked: &Asked<'_>,
+    found: Found<T>,
+    show: impl Fn(T) -> Value,
+) -> Result<Answer, Problem> {
+    let next_cursor = asked.cursor(&found).await?;
+    let items: Vec<Value> = found.items.into_iter().map(show).collect();
+    Ok(Answer::ok(&json!({"items": items, "next_cursor": next_cursor})))
 }

@@ -34,7 +34,7 @@ impl AuditQueue {
         let (Some(client), Some(url)) = (&self.client, &self.url) else {
             return vec![Err(SendError::NoAddress); rows.len()];
         };
-        let bodies: Vec<String> = rows.iter().map(|row| body(row).to_string()).collect();
+        let bodies: Vec<String> = rows.iter().map(|row| Self::body(row).to_string()).collect();
         let sizes: Vec<usize> = bodies.iter().map(String::len).collect();
         let calls = batches(&sizes).into_iter().map(|range| {
             let first = range.start;
@@ -48,28 +48,28 @@ impl AuditQueue {
         }
         results
     }
-}
 
-/// The producers' contract.
-pub(super) fn body(row: &AuditRow) -> Value {
-    let details: Value = serde_json::from_str(&row.details).unwrap_or_default();
-    let mut body = json!({
-        "event_id": row.event_id,
-        "source": row.source,
-        "action": row.action,
-        "actor_id": row.actor_id,
-        "actor_type": row.actor_type,
-        "entity_id": row.entity_id,
-        "entity_type": row.entity_type,
-        "correlation_id": row.correlation_id,
-        "details": details,
-        "occurred_at": row.occurred_at,
-        "tenant_id": row.tenant_id,
-    });
-    if let (Value::Object(members), Some(behalf)) = (&mut body, &row.on_behalf_of) {
-        members.insert("on_behalf_of".to_owned(), json!(behalf));
+    /// An entry by the producers' contract.
+    pub(crate) fn body(row: &AuditRow) -> Value {
+        let details: Value = serde_json::from_str(&row.details).unwrap_or_default();
+        let mut body = json!({
+            "event_id": row.event_id,
+            "source": row.source,
+            "action": row.action,
+            "actor_id": row.actor_id,
+            "actor_type": row.actor_type,
+            "entity_id": row.entity_id,
+            "entity_type": row.entity_type,
+            "correlation_id": row.correlation_id,
+            "details": details,
+            "occurred_at": row.occurred_at,
+            "tenant_id": row.tenant_id,
+        });
+        if let (Value::Object(members), Some(behalf)) = (&mut body, &row.on_behalf_of) {
+            members.insert("on_behalf_of".to_owned(), json!(behalf));
+        }
+        body
     }
-    body
 }
 
 /// One call; the places of what did not arrive, with the reasons.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use store::OutboxRow;
 
-use super::{SendError, audit_queue, in_words};
+use super::{AuditQueue, SendError, in_words};
 use crate::app::App;
 
 /// Most bytes of a letter that holds an audit entry, below what a queue takes: a letter that cannot be sent
@@ -41,7 +41,7 @@ impl DeadLetters {
 fn letter(row: &OutboxRow, attempts: u32, error: &str) -> String {
     let (what, entry) = match row {
         OutboxRow::Event { stored, .. } => (stored.event.event_type.as_str(), None),
-        OutboxRow::Audit(row) => (row.action.as_str(), Some(audit_queue::body(row))),
+        OutboxRow::Audit(row) => (row.action.as_str(), Some(AuditQueue::body(row))),
     };
     let mut letter = json!({
         "record": row.record(),
@@ -81,7 +81,7 @@ mod tests {
         let letter: Value = serde_json::from_str(&letter(&row, 5, "no")).unwrap();
         assert_eq!((&letter["record"], &letter["last_error"]), (&json!("audit"), &json!("no")));
         let OutboxRow::Audit(row) = &row else { panic!("{row:?}") };
-        assert_eq!(letter["entry"], audit_queue::body(row));
+        assert_eq!(letter["entry"], AuditQueue::body(row));
         assert_eq!(letter["entry"]["details"], json!({"name": "Acme"}));
     }
 
