@@ -72,6 +72,28 @@ async fn what_is_remembered_is_validated_by_two_units_in_one_trip() {
 }
 
 #[tokio::test]
+async fn what_is_new_on_the_line_of_a_resource_is_read_and_what_is_known_above_it_is_not() {
+    let world = World::new();
+    let tenant = world.default_tenant();
+    let trunk = line(&tenant, 12).await;
+    let reader = tenant.role("Reader", &["document:read"], &[]).await;
+    tenant.assign("alice", &reader, Some(&trunk[0])).await;
+    let mut branch = vec![trunk[11].clone()];
+    for level in 0..2 {
+        let name = format!("Branch {level}");
+        branch.push(tenant.entity(&name, "other", branch.last().map(String::as_str)).await);
+    }
+    ask(&tenant, "alice", &trunk[11], "fresh").await;
+    // The epochs, the resource and its parent; not the twelve above them.
+    assert_reads(ask(&tenant, "alice", &branch[2], "fresh").await, 4.0, 3);
+    // After a move the hint still leads by where the branch stood: that is one more, once.
+    tenant.move_under(&branch[1], Some(&trunk[10])).await.expect(200);
+    ask(&tenant, "alice", &trunk[10], "fresh").await;
+    assert_reads(ask(&tenant, "alice", &branch[2], "fresh").await, 5.0, 3);
+    assert_reads(ask(&tenant, "alice", &branch[2], "fresh").await, 2.0, 1);
+}
+
+#[tokio::test]
 async fn each_group_costs_one_unit_more_to_validate() {
     let (tenant, line) = two_roles(&World::new()).await;
     let reader = tenant.role("Group reader", &["document:read"], &[]).await;

@@ -17,7 +17,7 @@ use domain::document::Document;
 use domain::entity_type::TypeName;
 use domain::grants::Grants;
 use domain::id::{EntityId, TenantId};
-use domain::lineage::{LINEAGE_DEPTH_MAX, Lineage};
+use domain::lineage::Lineage;
 use domain::permission::Action;
 use domain::principal::Principal;
 use futures::future::try_join_all;
@@ -268,20 +268,15 @@ impl Store {
         epochs: &Epochs,
         remembers: bool,
     ) -> Result<Option<Found<Located>>, Error> {
-        let remembered = |id| self.memory.located(tenant, id, epochs).filter(|_| remembers);
+        let remembered =
+            |id: &EntityId| self.memory.located(tenant, id, epochs).filter(|_| remembers);
         if let Some(located) = remembered(id) {
             return Ok(Some(Found::remembered(located)));
         }
         let Some(placed) = self.entity_read(tenant, id).await? else { return Ok(None) };
-        let above = placed.entity.parent_id.as_ref().and_then(remembered);
-        let lineage = match above {
-            Some(parent) => below(&parent),
-            None => {
-                let walk = self.walk_read(tenant, &placed).await?;
-                self.keep_line(tenant, &walk, epochs, remembers);
-                walk.into_lineage()
-            }
-        };
+        let walk = self.walk_read(tenant, &placed, remembered).await?;
+        self.keep_line(tenant, &walk, epochs, remembers);
+        let lineage = walk.into_lineage();
         let entity = placed.entity;
         let located = Located { id: entity.id, kind: entity.kind, lineage, attributes: None };
         if let Some(hierarchy) = epochs.get(&Scope::Hierarchy).filter(|_| remembers) {
@@ -307,10 +302,4 @@ fn each<T: Ord>(of: &[T]) -> Vec<&T> {
     each.sort_unstable();
     each.dedup();
     each
-}
-
-/// The line of what stands directly below something.
-fn below(parent: &Located) -> Lineage {
-    let line = std::iter::once(&parent.id).chain(parent.lineage.ancestors());
-    Lineage::new(line.take(LINEAGE_DEPTH_MAX - 1).cloned().collect())
 }

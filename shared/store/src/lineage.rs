@@ -4,6 +4,7 @@
 //! stale. A stale hint costs another round trip where the line left it, never a wrong answer.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use domain::entity::Entity;
 use domain::entity_type::TypeName;
@@ -11,6 +12,7 @@ use domain::id::{EntityId, TenantId};
 use domain::lineage::{LINEAGE_DEPTH_MAX, Lineage};
 use futures::future::try_join_all;
 
+use crate::authorization::Located;
 use crate::entities::{Placed, placed};
 use crate::error::Error;
 use crate::item::Item;
@@ -41,11 +43,25 @@ impl Walk {
         }
     }
 
-    /// The keys to read next; none when the line is verified to its root.
-    fn wanted(&self, tenant: &TenantId) -> Vec<Key> {
+    /// Goes on as a line that is known, where it has come to one: then it is whole.
+    fn join(&mut self, known: impl Fn(&EntityId) -> Option<Arc<Located>>) {
+        let Some(above) = self.next.as_ref().and_then(known) else { return };
+        self.next = None;
+        let line = std::iter::once(&above.id).chain(above.lineage.ancestors());
+        for id in line.take(LINEAGE_DEPTH_MAX - 1 - self.verified.len()) {
+            if self.verified.contains(id) {
+                return;
+            }
+            self.verified.push(id.clone());
+        }
+    }
+
+    /// The keys to read next, up to where a line is known; none when this one is verified to its root.
+    fn wanted(&self, tenant: &TenantId, known: impl Fn(&EntityId) -> bool) -> Vec<Key> {
         let Some(next) = &self.next else { return Vec::new() };
+        let hinted = self.hinted.iter().take_while(|id| !known(id));
         let ids: HashSet<&EntityId> = std::iter::once(next)
-            .chain(&self.hinted)
+            .chain(hinted)
             .filter(|id| !self.nodes.contains_key(*id))
             .collect();
         ids.into_iter().map(|id| key::entity(tenant, id)).collect()
@@ -75,7 +91,7 @@ impl Walk {
         }
     }
 
-    /// The verified ancestors, each with its own line.
+    /// The verified ancestors that were read, each with its own line.
     pub(crate) fn line(&self) -> impl Iterator<Item = (TypeName, EntityId, Lineage)> {
         self.verified.iter().enumerate().filter_map(|(index, id)| {
             let kind = self.nodes.get(id)?.entity.kind.clone();
@@ -98,14 +114,20 @@ impl Store {
     /// The verified line above an entity. 1 RCU for each ancestor and 4 KiB of it; one round trip while
     /// the hint holds.
     pub async fn lineage_read(&self, tenant: &TenantId, start: &Placed) -> Result<Lineage, Error> {
-        Ok(self.walk_read(tenant, start).await?.into_lineage())
+        Ok(self.walk_read(tenant, start, |_| None).await?.into_lineage())
     }
 
-    /// The same, with the ancestors as they were read.
-    pub(crate) async fn walk_read(&self, tenant: &TenantId, start: &Placed) -> Result<Walk, Error> {
+    /// The same, with the ancestors that were read: those below the first that is known.
+    pub(crate) async fn walk_read(
+        &self,
+        tenant: &TenantId,
+        start: &Placed,
+        known: impl Fn(&EntityId) -> Option<Arc<Located>>,
+    ) -> Result<Walk, Error> {
         let mut walk = Walk::above(start);
         loop {
-            let wanted = walk.wanted(tenant);
+            walk.join(&known);
+            let wanted = walk.wanted(tenant, |id| known(id).is_some());
             if wanted.is_empty() {
                 return Ok(walk);
             }
