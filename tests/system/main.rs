@@ -23,6 +23,7 @@ mod authorize_conditions;
 mod authorize_costs;
 mod authorize_explain;
 mod authorize_oracle;
+mod authorize_peers;
 mod authzen;
 mod concurrency;
 mod conditions;

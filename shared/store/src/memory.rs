@@ -181,3 +181,20 @@ impl Memory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// OpenFGA #3033: what was remembered together ended together, and was read again by all at once.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_remembered_together_does_not_end_together() {
+        let now = Instant::now();
+        let ends: Vec<u64> = (0..100)
+            .map(|_| (Known::new(Arc::new(()), Vec::new()).until - now).as_secs())
+            .collect();
+        let (first, last) = (ends.iter().min().unwrap(), ends.iter().max().unwrap());
+        assert!(*last <= REMEMBERED_SECONDS_MAX && *first > REMEMBERED_SECONDS_MAX / 2);
+        assert!(last - first > REMEMBERED_SECONDS_MAX / 6, "from {first} to {last} s");
+    }
+}
