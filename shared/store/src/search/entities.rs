@@ -1,11 +1,12 @@
 //! Entities that a search must look at: all of a type, or those at and below some.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 
 use domain::entity_type::TypeName;
 use domain::id::{EntityId, TenantId};
 use domain::lineage::LINEAGE_DEPTH_MAX;
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -13,6 +14,10 @@ use crate::item::{Item, text};
 use crate::key::{BY_KIND, BY_RELATION};
 use crate::search::{Candidates, READ_ITEMS, READS_MAX};
 use crate::{Store, key};
+
+/// How many siblings' children are read side by side. What is read ahead and then not needed, because the page
+/// ends, is read again for the next one.
+const AHEAD: usize = 8;
 
 /// A place in a walk through trees: a root and, level by level, the child that was taken last; at the end
 /// none, where the children of the last are yet to be read.
@@ -41,7 +46,12 @@ struct Child {
 struct Walk {
     root: EntityId,
     levels: Vec<Level>,
+    /// The first children of entities whose turn has not come.
+    ahead: HashMap<EntityId, Children>,
 }
+
+/// Children that were read, and whether they are the last.
+type Children = (VecDeque<Child>, bool);
 
 impl Level {
     fn new(parent: EntityId, after: Option<String>) -> Self {
@@ -51,7 +61,11 @@ impl Level {
 
 impl Walk {
     fn at(root: &EntityId) -> Self {
-        Self { root: root.clone(), levels: vec![Level::new(root.clone(), None)] }
+        Self {
+            root: root.clone(),
+            levels: vec![Level::new(root.clone(), None)],
+            ahead: HashMap::new(),
+        }
     }
 
     fn resume(position: TreePosition) -> Result<Self, Error> {
@@ -63,7 +77,19 @@ impl Walk {
             parent = after.as_deref().map(id_in).transpose()?;
             levels.push(Level::new(of, after));
         }
-        Ok(Self { root, levels })
+        Ok(Self { root, levels, ahead: HashMap::new() })
+    }
+
+    /// Whose children to read now: those of the deepest entity, from where it stands, and the first of those
+    /// that come after it.
+    fn next_parents(&self) -> Vec<(EntityId, Option<String>)> {
+        let mut deepest = self.levels.iter().rev();
+        let Some(level) = deepest.next() else { return Vec::new() };
+        let own = (level.parent.clone(), level.after.clone());
+        let siblings = deepest.next().map(|above| above.read.iter()).into_iter().flatten();
+        let siblings = siblings.filter(|child| !self.ahead.contains_key(&child.id));
+        let others = siblings.map(|child| (child.id.clone(), None));
+        std::iter::once(own).chain(others).take(AHEAD).collect()
     }
 
     fn position(&self) -> TreePosition {
@@ -119,9 +145,10 @@ impl Store {
                 let Some(child) = level.read.pop_front() else {
                     if level.is_read {
                         walk.levels.pop();
+                    } else if let Some(children) = walk.ahead.remove(&level.parent) {
+                        (level.read, level.is_read) = children;
                     } else {
-                        reads += 1;
-                        self.children_page(tenant, kind, level).await?;
+                        reads += self.children_ahead(tenant, kind, &mut walk).await?;
                     }
                     continue;
                 };
@@ -145,23 +172,40 @@ impl Store {
         }
     }
 
+    /// Reads the children that come next, and of those after them some side by side; how many reads it was.
+    async fn children_ahead(
+        &self,
+        tenant: &TenantId,
+        kind: &TypeName,
+        walk: &mut Walk,
+    ) -> Result<usize, Error> {
+        let parents = walk.next_parents();
+        let pages = parents
+            .iter()
+            .map(|(parent, after)| self.children_page(tenant, kind, parent, after.clone()));
+        let pages = try_join_all(pages).await?;
+        let reads = pages.len();
+        let parents = parents.into_iter().map(|(parent, _)| parent);
+        walk.ahead.extend(parents.zip(pages));
+        Ok(reads)
+    }
+
     async fn children_page(
         &self,
         tenant: &TenantId,
         kind: &TypeName,
-        level: &mut Level,
-    ) -> Result<(), Error> {
-        let both = [false, true].map(|archived| key::children(tenant, &level.parent, archived));
-        let after = level.after.clone();
+        parent: &EntityId,
+        after: Option<String>,
+    ) -> Result<Children, Error> {
+        let both = [false, true].map(|archived| key::children(tenant, parent, archived));
         let page = self.listing_page(BY_RELATION, &both, after, READ_ITEMS, |_| true).await?;
         let child = |item: &Item| {
             let sort_key = text(item, "relation_sk").ok_or_else(damaged)?.to_owned();
             let is_wanted = text(item, "type") == Some(kind.as_str());
             Ok(Child { id: id_in(&sort_key)?, is_wanted, sort_key })
         };
-        level.read = page.items.iter().map(child).collect::<Result<_, Error>>()?;
-        level.is_read = page.next.is_none();
-        Ok(())
+        let children = page.items.iter().map(child).collect::<Result<_, Error>>()?;
+        Ok((children, page.next.is_none()))
     }
 }
 
