@@ -29,7 +29,7 @@ mod worker;
 
 pub use answer::Answer;
 pub use app::{App, Config, ConfigError};
-pub use body::{Content, Faulty, Fields, boolean, text};
+pub use body::{Content, Faulty, Fields, boolean, natural, text};
 pub use caller::{Caller, TENANT_DEFAULT};
 pub use consistency::{CONSISTENCY_TOKEN_PATTERN, Consistency, ConsistencyToken};
 pub use decision_log::DecisionLog;
