@@ -30,7 +30,7 @@ mod worker;
 pub use answer::Answer;
 pub use app::{App, Config, ConfigError};
 pub use body::{Content, Faulty, Fields, boolean, natural, text};
-pub use caller::{Caller, TENANT_DEFAULT};
+pub use caller::{Caller, TENANT_DEFAULT, VIA_LOCAL};
 pub use consistency::{CONSISTENCY_TOKEN_PATTERN, Consistency, ConsistencyToken};
 pub use decision_log::DecisionLog;
 pub use file::{File, LINES, OCTETS, TEXT};
