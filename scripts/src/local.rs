@@ -91,8 +91,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let pump = tokio::spawn(async move {
         pump.run(async { drop(pump_stops.await) }).await;
     });
-    let services =
-        Services { messaging: system.messaging.router(), tables: system.embedded.router() };
+    let services = Services {
+        messaging: system.messaging.router(),
+        tables: system.embedded.router(),
+        docs: local::docs::router().map_err(|error| error.to_string())?,
+    };
     let served = server::serve(listener, system.gateway, Some(services), stopped).await;
     sweeper.abort();
     // After the last request, so that what it committed still has a chance to be delivered before the end;
@@ -119,6 +122,7 @@ fn banner(address: SocketAddr, arguments: &Arguments, routes: usize) {
   address         http://{address}
   data            {data}
   authentication  off: every caller is `local`; so this listens on loopback only
+  API             http://{address}/docs
   next            epr seed --url http://{address}
   queues, topics  aws --endpoint-url http://{address} sqs list-queues
   stop            Ctrl-C

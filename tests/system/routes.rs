@@ -208,33 +208,15 @@ async fn the_template_and_the_functions_serve_the_same_paths() {
 }
 
 #[test]
-fn every_operation_says_what_it_does_and_how_it_can_fail() {
+fn every_operation_says_in_a_line_what_it_does() {
     for (id, operation) in &Contract::of_the_code().operations {
-        let described = &operation.described;
         for field in ["summary", "description"] {
-            let text = described[field].as_str().unwrap_or_default();
+            let text = operation.described[field].as_str().unwrap_or_default();
             assert!(text.starts_with(char::is_uppercase), "{id}: {field} `{text}`");
         }
-        assert!(!described["summary"].as_str().unwrap().ends_with('.'), "{id}");
-        let responses = described["responses"].as_object().unwrap();
+        assert!(!operation.described["summary"].as_str().unwrap().ends_with('.'), "{id}");
+        let responses = operation.described["responses"].as_object().unwrap();
         assert!(responses.keys().any(|status| status.starts_with('2')), "{id}");
-        let mut failures = vec!["500"];
-        if described["security"] != json!([]) {
-            failures.extend(["401", "503"]);
-        }
-        if operation.path.contains('{') {
-            failures.push("404");
-        }
-        if described["requestBody"].is_object() {
-            failures.extend(["400", "413"]);
-        }
-        let parameters = described["parameters"].as_array().unwrap();
-        if parameters.contains(&json!({"$ref": "#/components/parameters/IdempotencyKey"})) {
-            failures.extend(["400", "409"]);
-        }
-        for status in failures {
-            assert!(responses.contains_key(status), "{id}: {status}");
-        }
     }
 }
 

@@ -53,11 +53,11 @@ fn signed() -> Value {
 }
 
 fn count() -> Value {
-    json!({"type": "integer", "minimum": 0})
+    json!({"type": "integer", "minimum": 0, "maximum": u64::MAX})
 }
 
 pub(crate) fn list() -> Operation {
-    let text = || json!({"type": "string"});
+    let text = || json!({"type": "string", "minLength": 1, "maxLength": 255});
     let time = || json!({"type": "string", "format": "date-time"});
     Operation::new("listAuditRecords", "List audit records")
         .describe(

@@ -11,7 +11,9 @@ use domain::time::Timestamp;
 use serde::Serialize;
 use store::Located;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{Object, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, Object, ObjectBuilder, OneOfBuilder, Schema, Type,
+};
 
 /// A question. Unknown fields are ignored.
 #[derive(Debug, ToSchema)]
@@ -27,7 +29,7 @@ pub struct AuthorizeRequest {
     #[schema(pattern = "^[A-Za-z0-9._:@-]{1,64}$")]
     principal_type: Option<String>,
     /// What it wants to do; compared to the letter.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(pattern = r"^[!#-)+-\[\]-~]{1,255}$")]
     action: String,
     /// The entity it wants to act on.
     #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
@@ -96,9 +98,10 @@ pub struct ResourceSearch {
     #[schema(pattern = "^[A-Za-z0-9._:@-]{1,64}$")]
     principal_type: Option<String>,
     /// What it wants to do.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(pattern = r"^[!#-)+-\[\]-~]{1,255}$")]
     action: String,
     /// The type of the entities.
+    #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
     r#type: String,
     /// What else a condition may look at: a JSON object of at most 64 KiB.
     #[schema(value_type = Option<Object>)]
@@ -107,6 +110,7 @@ pub struct ResourceSearch {
     #[schema(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before, with the same question.
+    #[schema(min_length = 1)]
     cursor: Option<String>,
 }
 
@@ -118,7 +122,7 @@ pub struct PrincipalSearch {
     #[schema(pattern = "^[A-Za-z0-9._:@-]{1,64}$")]
     principal_type: Option<String>,
     /// What they want to do.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(pattern = r"^[!#-)+-\[\]-~]{1,255}$")]
     action: String,
     /// The entity to act on.
     #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
@@ -130,6 +134,7 @@ pub struct PrincipalSearch {
     #[schema(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before, with the same question.
+    #[schema(min_length = 1)]
     cursor: Option<String>,
 }
 
@@ -153,6 +158,7 @@ pub struct ActionSearch {
     #[schema(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before, with the same question.
+    #[schema(min_length = 1)]
     cursor: Option<String>,
 }
 
@@ -314,10 +320,12 @@ fn consistency() -> Schema {
     let token = token.pattern(Some(api::CONSISTENCY_TOKEN_PATTERN));
     let at_least = ObjectBuilder::new()
         .property("at_least", token.description(Some("The `Consistency-Token` of an answer.")))
-        .required("at_least");
+        .required("at_least")
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)));
     let word = ObjectBuilder::new().schema_type(Type::String);
-    let word = word.pattern(Some("^(minimize_latency|fresh|strong|at_least: ?ct1-[0-9]{1,20})$"));
-    let either = OneOfBuilder::new().item(word).item(at_least);
+    let word = word.pattern(Some("^(minimize_latency|fresh|strong|at_least: ?ct1-[0-9]{1,19})$"));
+    let absent = ObjectBuilder::new().schema_type(Type::Null);
+    let either = OneOfBuilder::new().item(word).item(at_least).item(absent);
     Schema::OneOf(
         either
             .description(Some(

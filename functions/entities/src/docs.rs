@@ -40,7 +40,7 @@ pub(crate) fn list() -> Operation {
     let statuses = domain::entity::Status::ALL.map(domain::entity::Status::as_str);
     Operation::new("listEntities", "List entities")
         .describe("Newest first, without archived ones unless asked for. A new entity shows within moments.")
-        .query("type", "Of these types only.", json!({"type": "string"}), true)
+        .query("type", "Of these types only.", json!({"type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}$"}), true)
         .query("parent_id", "Directly under this entity.", id, false)
         .query(
             "status",

@@ -85,15 +85,21 @@ pub struct EntityCreate {
     #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
     id: Option<String>,
     /// Its name, unique within tenant and type.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
     /// One of `issuer`, `spv`, `offering`, `investor`, `agent`, `other`, or a further type that the deployment is
     /// configured to have.
+    #[schema(pattern = "^[a-z][a-z0-9_]{0,63}$")]
     r#type: String,
     /// `active` when absent.
     #[schema(schema_with = status)]
     status: Option<String>,
     /// The entity above it, which must exist; at most 16 levels in all.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
     parent_id: Option<String>,
     /// A JSON object of at most 64 KiB.
     #[schema(value_type = Option<Object>)]
@@ -108,12 +114,18 @@ pub struct EntityCreate {
 )]
 pub struct EntityUpdate {
     /// A new name.
-    #[schema(min_length = 1, max_length = 255, nullable = false)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        nullable = false,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: Option<String>,
     /// A new status.
     #[schema(schema_with = status)]
     status: Option<String>,
     /// A new parent; `null` for none.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
     parent_id: Option<String>,
     /// New attributes, in place of all the old ones.
     #[schema(value_type = Object, required = false)]

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::wire::{CloudEvent, EventBatch, EventBatchResult, EventBody, EventCreate};
 
+/// No control character, and something visible.
+const VISIBLE: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$";
+
 const TOO_LARGE: &str = "Payload and context are larger than 200 KiB, or the context than 48 KiB.";
 
 fn submission() -> Value {
@@ -102,13 +105,13 @@ pub(crate) fn batch() -> Operation {
 }
 
 pub(crate) fn list() -> Operation {
-    let text = || json!({"type": "string"});
+    let text = |min: usize| json!({"type": "string", "minLength": min, "maxLength": 128, "pattern": VISIBLE});
     let time = || json!({"type": "string", "format": "date-time"});
     Operation::new("listEvents", "List events")
         .describe("Newest first by `occurred_at`. A new event shows within moments.")
-        .query("event_type", "Of this type only.", text(), false)
-        .query("source", "From this source only.", text(), false)
-        .query("correlation_id", "With this correlation id only.", text(), false)
+        .query("event_type", "Of this type only.", text(3), false)
+        .query("source", "From this source only.", text(3), false)
+        .query("correlation_id", "With this correlation id only.", text(1), false)
         .query(
             "delivery_state",
             "In this state only; `published` is another word for `succeeded`.",

@@ -145,25 +145,49 @@ impl EventBody {
 #[expect(dead_code, reason = "describes what `reading` reads; serde would stop at the first fault")]
 pub struct EventCreate {
     /// What happened.
-    #[schema(min_length = 3, max_length = 128)]
+    #[schema(
+        min_length = 3,
+        max_length = 128,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     event_type: String,
     /// Who says so; not `entity_permissions_core`, which is the core itself.
-    #[schema(min_length = 3, max_length = 128)]
+    #[schema(
+        min_length = 3,
+        max_length = 128,
+        pattern = r"^(?!entity_permissions_core$)[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     source: String,
     /// When it happened; now, when absent.
     #[schema(format = DateTime)]
     occurred_at: Option<String>,
     /// What it is recognised by, with `source`: the same again returns the stored event.
-    #[schema(min_length = 1, max_length = 128)]
+    #[schema(
+        min_length = 1,
+        max_length = 128,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     correlation_id: Option<String>,
     /// The version of the payload; `v1` when absent.
-    #[schema(min_length = 1, max_length = 16)]
+    #[schema(
+        min_length = 1,
+        max_length = 16,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     schema_version: Option<String>,
     /// The kind of thing it happened to; with `aggregate_id` or not at all.
-    #[schema(min_length = 1, max_length = 64)]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     aggregate_type: Option<String>,
     /// The thing it happened to: the events of one thing are delivered in their order.
-    #[schema(min_length = 1, max_length = 256)]
+    #[schema(
+        min_length = 1,
+        max_length = 256,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     aggregate_id: Option<String>,
     /// What there is to say about it; with `context` at most 200 KiB as JSON.
     #[schema(value_type = Option<Object>)]
@@ -178,15 +202,24 @@ pub struct EventCreate {
 #[expect(dead_code, reason = "describes what `domain::cloud_event` reads and writes")]
 pub struct CloudEvent {
     /// The version of the specification: `1.0`.
+    #[schema(pattern = r"^1\.0$")]
     specversion: String,
     /// Its id; on the way in the correlation id, where there is no `correlationid`.
-    #[schema(min_length = 1)]
+    #[schema(min_length = 1, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     id: String,
     /// What happened.
-    #[schema(min_length = 3, max_length = 128)]
+    #[schema(
+        min_length = 3,
+        max_length = 128,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     r#type: String,
     /// Who says so.
-    #[schema(min_length = 3, max_length = 128)]
+    #[schema(
+        min_length = 3,
+        max_length = 128,
+        pattern = r"^(?!entity_permissions_core$)[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     source: String,
     /// When it happened; now, when absent.
     #[schema(format = DateTime)]
@@ -197,18 +230,34 @@ pub struct CloudEvent {
     #[schema(value_type = Option<Object>)]
     data: Option<Content>,
     /// With `source`, what it is recognised by when it is handed in again.
-    #[schema(min_length = 1, max_length = 128)]
+    #[schema(
+        min_length = 1,
+        max_length = 128,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     correlationid: Option<String>,
     /// The version of `data`.
-    #[schema(min_length = 1, max_length = 16)]
+    #[schema(
+        min_length = 1,
+        max_length = 16,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     schemaversion: Option<String>,
     /// Who did it, in which request: an object, as a JSON text.
     context: Option<String>,
     /// The kind of thing it happened to.
-    #[schema(min_length = 1, max_length = 64)]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     aggregatetype: Option<String>,
     /// The thing it happened to.
-    #[schema(min_length = 1, max_length = 256)]
+    #[schema(
+        min_length = 1,
+        max_length = 256,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     aggregateid: Option<String>,
     /// Whose it is; ignored on the way in.
     tenantid: Option<String>,

@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::problem::{Fault, Problem};
 
+/// Up to here a double holds every whole number.
+const NATURAL_OF_DOUBLE_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// A body under reading. Each field is asked for by name; [`Fields::finish`] refuses the body with all
 /// the faults that were met.
 #[derive(Debug)]
@@ -177,6 +180,20 @@ pub fn boolean(value: &Value) -> Result<bool, Refusal> {
     value.as_bool().ok_or_else(|| Refusal::new("must be true or false"))
 }
 
+/// Reads a natural number. JSON knows one kind of number only, so that `51.0` is one too.
+pub fn natural(value: &Value) -> Option<u64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole, not negative, and small enough to be held exactly"
+    )]
+    let of_double = |number: f64| {
+        let is_exact = number.fract() == 0.0 && (0.0..=NATURAL_OF_DOUBLE_MAX).contains(&number);
+        is_exact.then_some(number as u64)
+    };
+    value.as_u64().or_else(|| value.as_f64().and_then(of_double))
+}
+
 impl<S: Sync> FromRequest<S> for Fields {
     type Rejection = Problem;
 
@@ -254,6 +271,18 @@ mod tests {
         assert_eq!(fields.cleared("other", boolean), Ok(None));
         fields.not_null(&["field"]);
         assert_eq!(fields.finish().unwrap_err().errors[0].pointer, "/field");
+    }
+
+    #[test]
+    fn a_whole_number_is_one_however_it_is_written() {
+        let of = |text: &str| natural(&serde_json::from_str(text).unwrap());
+        for (text, number) in [("51", 51), ("51.0", 51), ("5.1e1", 51), ("0", 0)] {
+            assert_eq!(of(text), Some(number), "{text}");
+        }
+        assert_eq!(of("18446744073709551615"), Some(u64::MAX));
+        for none in ["-1", "0.5", "-0.5", "1e300", "\"1\"", "null"] {
+            assert_eq!(of(none), None, "{none}");
+        }
     }
 
     #[test]

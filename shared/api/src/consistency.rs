@@ -9,7 +9,7 @@ use serde_json::Value;
 pub(crate) const CONSISTENCY_TOKEN: HeaderName = HeaderName::from_static("consistency-token");
 
 /// What a token looks like.
-pub const CONSISTENCY_TOKEN_PATTERN: &str = "^ct1-[0-9]{1,20}$";
+pub const CONSISTENCY_TOKEN_PATTERN: &str = "^ct1-[0-9]{1,19}$";
 
 /// What a token of this form begins with.
 const TOKEN_PREFIX: &str = "ct1-";

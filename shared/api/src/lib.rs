@@ -29,8 +29,8 @@ mod worker;
 
 pub use answer::Answer;
 pub use app::{App, Config, ConfigError};
-pub use body::{Content, Faulty, Fields, boolean, text};
-pub use caller::{Caller, TENANT_DEFAULT};
+pub use body::{Content, Faulty, Fields, boolean, natural, text};
+pub use caller::{Caller, TENANT_DEFAULT, VIA_LOCAL};
 pub use consistency::{CONSISTENCY_TOKEN_PATTERN, Consistency, ConsistencyToken};
 pub use decision_log::{AuditDecisions, Decided, DecisionLog};
 pub use file::{File, LINES, OCTETS, TEXT};

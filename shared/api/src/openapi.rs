@@ -11,6 +11,9 @@ use crate::routes::Endpoint;
 
 pub use document::document;
 
+/// The id of an event, as in the examples of events.
+const EVENT_ID: &str = "6f4e1a2c-cc1b-8f79-b803-b0f7d8b7f02a";
+
 /// The description of one endpoint.
 ///
 /// What is true of every endpoint, or of every one of its method, is not said here: it is added when the
@@ -136,7 +139,7 @@ impl Operation {
         self.query("limit", "Most items of the page.", limit, false).query(
             "cursor",
             "The `next_cursor` of the page before, with the same filters.",
-            json!({"type": "string"}),
+            json!({"type": "string", "minLength": 1}),
             false,
         )
     }
@@ -228,6 +231,9 @@ impl Operation {
     }
 
     fn schema_of<T: ToSchema>(&mut self) -> Value {
+        if T::name() == "String" {
+            return json!({"type": "string"});
+        }
         let mut used = vec![(T::name().into_owned(), <T as PartialSchema>::schema())];
         T::schemas(&mut used);
         self.schemas.extend(
@@ -288,7 +294,7 @@ impl Operation {
         let wrong_values = "Values are missing or wrong; `errors` has all of them.";
         add(has_body || has_query, 400, "invalid", wrong_values);
         add(has_body, 400, "malformed", "The body is not a JSON object, or not sent as JSON.");
-        add(endpoint.mutates(), 400, "invalid", "A header is malformed.");
+        add(!self.is_open, 400, "invalid", "A header is malformed.");
         add(!self.is_open, 400, "malformed", "The request cannot be understood.");
         let reused = "The idempotency key came with another request before.";
         add(endpoint.mutates(), 409, "idempotency_key_reused", reused);
@@ -331,31 +337,45 @@ fn close(schemas: &mut [(String, Value)], name: &str) {
 fn path_parameters(endpoint: &Endpoint) -> Vec<Value> {
     let names =
         endpoint.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let described = |name: &str, description: &str, pattern: &str, example: &str| {
+        json!({
+            "name": name, "in": "path", "required": true, "description": description,
+            "schema": {"type": "string", "pattern": pattern}, "example": example,
+        })
+    };
     let parameter = |name: &str| {
-        let (description, pattern) = match name {
-            "type" => ("The type.", domain::principal::PRINCIPAL_TYPE_PATTERN),
-            "principal_id" => ("The principal's id.", domain::id::ID_PATTERN),
-            "tenant" => ("The tenant.", domain::id::ID_PATTERN),
-            "chain" => ("The chain: its tenant.", domain::id::ID_PATTERN),
+        let id = domain::id::ID_PATTERN;
+        match name {
+            "type" => {
+                described(name, "The type.", domain::principal::PRINCIPAL_TYPE_PATTERN, "user")
+            }
+            "principal_id" => described(name, "The principal's id.", id, "alice"),
+            "tenant" => described(name, "The tenant.", id, "default"),
+            "chain" => described(name, "The chain: its tenant.", id, "default"),
             // A producer may name its events otherwise than the core does.
             "event_id" if endpoint.path.starts_with("/api/v1/audit/") => {
-                ("The event's id, percent-encoded.", "^[!-~]{1,255}$")
+                described(name, "The event's id, percent-encoded.", "^[!-~]{1,255}$", EVENT_ID)
             }
-            _ => ("The id.", domain::id::ID_PATTERN),
-        };
-        let described = |name: &str, description: &str, pattern: &str| {
-            json!({
-                "name": name, "in": "path", "required": true, "description": description,
-                "schema": {"type": "string", "pattern": pattern},
-            })
-        };
-        match name.strip_suffix('+') {
-            Some(rest) => {
-                let rest = described(rest, "The rest of the path, slashes included.", "^.+$");
-                with(rest, "x-greedy", json!(true))
-            }
-            None => described(name, description, pattern),
+            "event_id" => described(name, "The event's id.", id, EVENT_ID),
+            _ => match name.strip_suffix('+') {
+                Some(rest) => {
+                    let what = "The rest of the path, slashes included.";
+                    with(described(rest, what, "^.+$", "entries/000.p/3"), "x-greedy", json!(true))
+                }
+                None => described(name, "The id.", id, example_id(endpoint.path)),
+            },
         }
     };
     names.map(parameter).collect()
+}
+
+/// The id of a thing of the kind that a path is about, the same as in the examples of its bodies.
+fn example_id(path: &str) -> &'static str {
+    match path.split('/').nth(3) {
+        Some("groups") => "compliance",
+        Some("principals") => "alice",
+        Some("roles") => "0190b0c5-7e4c-7000-8000-000000000002",
+        Some("assignments") => "0190b0c5-7e4c-7000-8000-000000000003",
+        _ => "0190b0c5-7e4c-7000-8000-000000000001",
+    }
 }

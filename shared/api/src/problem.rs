@@ -8,6 +8,9 @@ use serde::Serialize;
 use serde_json::json;
 use store::Guard;
 
+/// How to authenticate, as 401 tells it: as the template lets callers in.
+pub(crate) const AUTHENTICATE: &str = "AWS4-HMAC-SHA256";
+
 /// What was wrong with one part of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
@@ -229,7 +232,7 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(AUTHENTICATE));
         }
         response.extensions_mut().insert(self);
         response

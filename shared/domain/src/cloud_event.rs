@@ -14,7 +14,7 @@
 //! | `schemaversion` | `schema_version` | always | `v1` where it is absent |
 //! | `context` | `context` | where it is not empty | an object, as a JSON text |
 //! | `aggregatetype`, `aggregateid` | the aggregate | where there is one | both or neither |
-//! | `tenantid` | `tenant_id` | always | ignored: an event belongs to who hands it in |
+//! | `tenantid` | `tenant_id` | always | a text, ignored: an event belongs to who hands it in |
 //!
 //! The last six are extension attributes. Their names are lower-case letters, and their values texts,
 //! because nothing else may be an extension attribute: hence the context as a JSON text. Other
@@ -76,7 +76,7 @@ pub fn read(attributes: &Map<String, Value>) -> Result<Submission, Faults> {
     let schema_version = reading.optional("schemaversion", SchemaVersion::parse);
     reading.optional("datacontenttype", json_only);
     let correlation_id = if reading.is_there("correlationid") {
-        reading.required("id", not_empty);
+        reading.required("id", any_id);
         reading.optional("correlationid", CorrelationId::parse)
     } else {
         reading.required("id", CorrelationId::parse)
@@ -86,6 +86,7 @@ pub fn read(attributes: &Map<String, Value>) -> Result<Submission, Faults> {
             .map_err(|_| Refusal::new("must be a JSON object, written as a text"))?;
         content(&value)
     });
+    reading.optional("tenantid", |_| Ok(()));
     let payload = reading.data();
     let aggregate = reading.aggregate();
     match (reading.faults, event_type, source) {
@@ -169,8 +170,15 @@ impl Reading<'_> {
     }
 }
 
-fn not_empty(text: &str) -> Result<(), Refusal> {
-    if text.is_empty() { Err(Refusal::new("must not be empty")) } else { Ok(()) }
+/// An id that no more is made of. No attribute holds control characters (section 3, "Type System").
+fn any_id(text: &str) -> Result<(), Refusal> {
+    if text.is_empty() {
+        return Err(Refusal::new("must not be empty"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Refusal::new("must not hold control characters"));
+    }
+    Ok(())
 }
 
 fn json_only(media_type: &str) -> Result<(), Refusal> {
@@ -222,6 +230,16 @@ mod tests {
                 "aggregatetype",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_not_used_must_be_legal_all_the_same() {
+        for (name, value) in [("tenantid", json!({})), ("id", json!("a\nb")), ("id", json!(""))] {
+            let mut event = least();
+            event["correlationid"] = json!("order-1");
+            event[name] = value;
+            assert_eq!(read_of(&event).unwrap_err(), [name]);
+        }
     }
 
     #[test]

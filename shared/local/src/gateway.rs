@@ -3,7 +3,7 @@
 //! **Invariant:** no route is known here that the template does not declare, and a function sees of
 //! a request what it would see on Lambda: no extension but the request context.
 
-use crate::authorizer::{Authorizer, Refusal};
+use crate::authorizer::Authorizer;
 use crate::template::{self, Template};
 use axum::Router;
 use axum::body::Body;
@@ -124,14 +124,9 @@ impl Gateway {
         let (mut parts, body) = request.into_parts();
         let mut context = context(route, &parts, peer);
         if route.authenticated {
-            match self.authorizer.context(&parts.headers) {
-                Ok(fields) => {
-                    let mut authorizer = ApiGatewayRequestAuthorizer::default();
-                    authorizer.fields = fields;
-                    context.authorizer = Some(authorizer);
-                }
-                Err(Refusal { status, message: text }) => return message(status, text),
-            }
+            let mut authorizer = ApiGatewayRequestAuthorizer::default();
+            authorizer.fields = self.authorizer.context();
+            context.authorizer = Some(authorizer);
         }
         parts.extensions = Extensions::new();
         parts.extensions.insert(RequestContext::ApiGatewayV2(context));

@@ -5,6 +5,7 @@
 //! says which exist, so what happens on a laptop and in the tests is what is deployed.
 
 pub mod authorizer;
+pub mod docs;
 pub mod embedded;
 pub mod gateway;
 pub mod messaging;

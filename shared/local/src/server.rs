@@ -22,8 +22,8 @@ const SHUTDOWN_SECONDS_MAX: u64 = 5;
 /// for at most five seconds.
 ///
 /// With `services` the same port takes the calls of SNS, SQS and DynamoDB, as every client of AWS sends
-/// them: `aws --endpoint-url http://127.0.0.1:8000 sqs list-queues`. No route of the template is in their
-/// way, since none has the path `/`.
+/// them: `aws --endpoint-url http://127.0.0.1:8000 sqs list-queues`; and it shows the description of the API.
+/// No route of the template is in their way, since none has the path `/`, or one that begins with `/docs`.
 ///
 /// An open gateway ([`Gateway::is_open`]) is served on loopback only, and so are the services, which ask
 /// nobody who they are.
@@ -62,13 +62,15 @@ pub async fn serve(
     }
 }
 
-/// What clients of AWS reach beside the gateway.
+/// What is reached beside the gateway.
 #[derive(Clone, Debug)]
 pub struct Services {
     /// Topics and queues ([`crate::messaging::Messaging::router`]).
     pub messaging: Router,
     /// Tables ([`crate::embedded::Embedded::router`]).
     pub tables: Router,
+    /// The description of the API ([`crate::docs::router`]).
+    pub docs: Router,
 }
 
 impl Services {
@@ -79,6 +81,9 @@ impl Services {
             let value = request.headers().get(name).and_then(|value| value.to_str().ok());
             value.is_some_and(|value| value.starts_with(wanted))
         };
+        if crate::docs::has(request.uri().path()) {
+            return Some(&self.docs);
+        }
         if request.method() != Method::POST || request.uri().path() != "/" {
             return None;
         }
@@ -152,7 +157,8 @@ mod tests {
         let messaging = Messaging::memory(&template(), clock()).unwrap().router();
         let tables = Embedded::memory().unwrap();
         tables.create_tables(&template()).unwrap();
-        let services = Services { messaging, tables: tables.router() };
+        let services =
+            Services { messaging, tables: tables.router(), docs: crate::docs::router().unwrap() };
         let served = spawn(serve(listener, Arc::new(gateway), Some(services), async {
             stopped.await.unwrap();
         }));

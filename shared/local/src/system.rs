@@ -263,9 +263,33 @@ fn config_of(function: &Function) -> Result<Config, SystemError> {
     Ok(Config { metrics_namespace: None, environment: "local".to_owned(), ..config })
 }
 
+/// The OpenAPI document of every function, in the order in which it is written.
+pub fn openapi() -> Result<yaml_serde::Value, yaml_serde::Error> {
+    let mut document = yaml_serde::to_value(api::document(functions()))?;
+    put_json_first(&mut document);
+    Ok(document)
+}
+
+/// Of several media types generators of clients take the first for the answer to who asks for none, which is
+/// what is given as `application/json`.
+fn put_json_first(value: &mut yaml_serde::Value) {
+    match value {
+        yaml_serde::Value::Mapping(members) => {
+            if let Some(own) = members.shift_remove("application/json") {
+                let others = std::mem::take(members);
+                members.insert("application/json".into(), own);
+                members.extend(others);
+            }
+            members.values_mut().for_each(put_json_first);
+        }
+        yaml_serde::Value::Sequence(items) => items.iter_mut().for_each(put_json_first),
+        _ => {}
+    }
+}
+
 /// The OpenAPI document of every function, as YAML.
 pub fn openapi_yaml() -> Result<String, yaml_serde::Error> {
-    let document = api::document(functions());
+    let document = openapi()?;
     let mut yaml =
         "# Made from the code by `cargo epr openapi`; a test fails when the two differ.\n"
             .to_owned();

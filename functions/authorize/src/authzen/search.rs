@@ -1,6 +1,6 @@
 //! The three searches, with pages.
 
-use api::{Answer, App, Fields, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Problem};
+use api::{Answer, App, Fields, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Problem, natural};
 use axum::extract::State;
 use domain::id::TenantId;
 use domain::principal::PrincipalType;
@@ -131,7 +131,7 @@ fn paging(reader: &mut Reader<'_>) -> Paging {
     }
     match page.get("limit") {
         None | Some(Value::Null) => {}
-        Some(limit) => match limit.as_u64() {
+        Some(limit) => match natural(limit) {
             Some(limit @ 1..) => {
                 let limit = usize::try_from(limit).unwrap_or(PAGE_ITEMS_MAX);
                 paging.limit = limit.min(PAGE_ITEMS_MAX);

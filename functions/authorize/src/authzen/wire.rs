@@ -3,6 +3,7 @@
 use domain::document::Document;
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 /// A subject or a resource.
 #[derive(Debug, Serialize, ToSchema)]
@@ -59,11 +60,11 @@ pub struct Evaluation {
 #[schema(as = AccessEvaluations)]
 pub struct Evaluations {
     /// Who wants to act, where a question does not say.
-    pub subject: Option<Entity>,
+    pub subject: Option<PartialEntity>,
     /// What it wants to do, where a question does not say.
-    pub action: Option<Action>,
+    pub action: Option<PartialAction>,
     /// On what, where a question does not say.
-    pub resource: Option<Entity>,
+    pub resource: Option<PartialEntity>,
     /// What else there is to say, where a question does not.
     #[schema(value_type = Option<Object>)]
     pub context: Option<Document>,
@@ -71,8 +72,50 @@ pub struct Evaluations {
     #[schema(value_type = Option<Object>)]
     pub options: Option<Document>,
     /// At most 100 questions, each with what differs from the defaults; with none, the defaults are the one.
-    #[schema(value_type = Option<Vec<Object>>, max_items = 100)]
-    pub evaluations: Option<Vec<Document>>,
+    #[schema(max_items = 100)]
+    pub evaluations: Option<Vec<PartialEvaluation>>,
+}
+
+/// One of several questions: what differs from the defaults.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccessPartialEvaluation)]
+pub struct PartialEvaluation {
+    /// Who wants to act.
+    pub subject: Option<PartialEntity>,
+    /// What it wants to do.
+    pub action: Option<PartialAction>,
+    /// On what.
+    pub resource: Option<PartialEntity>,
+    /// What else there is to say: a JSON object of at most 64 KiB.
+    #[schema(value_type = Option<Object>)]
+    pub context: Option<Document>,
+}
+
+/// A part of a subject or a resource; the other half says the rest.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccessPartialEntity)]
+pub struct PartialEntity {
+    /// Its type.
+    #[schema(nullable = false)]
+    pub r#type: Option<String>,
+    /// Its id.
+    #[schema(nullable = false)]
+    pub id: Option<String>,
+    /// What is known of it there; fills in what is not stored here. A JSON object of at most 64 KiB.
+    #[schema(value_type = Option<Object>)]
+    pub properties: Option<Document>,
+}
+
+/// A part of an action; the other half says the rest.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccessPartialAction)]
+pub struct PartialAction {
+    /// Its name: a permission.
+    #[schema(nullable = false)]
+    pub name: Option<String>,
+    /// A JSON object of at most 64 KiB.
+    #[schema(value_type = Option<Object>)]
+    pub properties: Option<Document>,
 }
 
 /// An answer; or, of several evaluations, all of them in their order.
@@ -97,8 +140,17 @@ pub struct Page {
     /// The `next_token` of the page before; absent or empty for the first.
     pub token: Option<String>,
     /// Most results of the page; 50 when absent, 200 at most.
-    #[schema(minimum = 1)]
+    #[schema(schema_with = limit)]
     pub limit: Option<u32>,
+}
+
+/// Any number from 1 on, however large: a schema that is derived would say how many bits it has.
+fn limit() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Integer, Type::Null]))
+        .minimum(Some(1))
+        .description(Some("Most results of the page; 50 when absent, 200 at most."))
+        .build()
 }
 
 /// Which subjects of a type may do this?

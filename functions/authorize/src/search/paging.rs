@@ -1,6 +1,6 @@
 //! Limit and cursor of a search, which stand in its body.
 
-use api::{App, Fields, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Problem};
+use api::{App, Fields, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Problem, natural};
 use domain::id::TenantId;
 use domain::refusal::Refusal;
 use serde_json::Value;
@@ -75,7 +75,7 @@ impl Asked<'_> {
 
 /// Reads how many items to give.
 pub(crate) fn limit(value: &Value) -> Result<usize, Refusal> {
-    let limit = value.as_u64().and_then(|limit| usize::try_from(limit).ok());
+    let limit = natural(value).and_then(|limit| usize::try_from(limit).ok());
     limit
         .filter(|limit| (1..=PAGE_ITEMS_MAX).contains(limit))
         .ok_or_else(|| Refusal::new(format!("must be a number from 1 to {PAGE_ITEMS_MAX}")))

@@ -8,14 +8,17 @@ use crate::routes::Routes;
 const DESCRIPTION: &str = "\
 Who may do what, what happened, and proof of it. Every list is paged, every refusal is \
 `application/problem+json` (RFC 9457), every mutation takes an `Idempotency-Key`. HEAD works wherever GET does; any \
-other method that a path has not is refused with 405 and an `Allow` header. A path that does not exist (404) and a \
-request above the rate limit (429) are answered by API Gateway, with `{\"message\": \"…\"}`.";
+other method that a path has not is refused with 405 and an `Allow` header.
+
+What API Gateway answers itself is `{\"message\": \"…\"}`: 403 to a request that is not signed by someone who may \
+call, 404 for a path that does not exist, 413 to a body above 10 MB, 429 to a request above the rate limit, and 500 or \
+503 where a function did not answer. `cargo local` asks for no signature and has no rate limit.";
 
 /// The document of all functions: `(routes, title, what its endpoints are for)` each.
 pub fn document(functions: Vec<(Routes, &'static str, &'static str)>) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     let mut schemas: Map<String, Value> =
-        Map::from_iter([("Problem".to_owned(), problem_schema())]);
+        Map::from_iter([("Problem".to_owned(), problem_schema()), responses::gateway_message()]);
     let mut tags = Vec::new();
     for (routes, title, purpose) in functions {
         tags.push(json!({"name": title, "description": purpose}));
@@ -28,6 +31,7 @@ pub fn document(functions: Vec<(Routes, &'static str, &'static str)>) -> Value {
             schemas.extend(used);
         }
     }
+    schemas.values_mut().for_each(open_what_has_no_properties);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -36,8 +40,8 @@ pub fn document(functions: Vec<(Routes, &'static str, &'static str)>) -> Value {
             "description": DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "http://127.0.0.1:8000", "description": "`cargo local`"}],
-        "security": [{"bearer": []}, {"iam": []}],
+        "servers": servers(),
+        "security": [{"iam": []}],
         "tags": tags,
         "paths": paths,
         "components": {
@@ -46,33 +50,82 @@ pub fn document(functions: Vec<(Routes, &'static str, &'static str)>) -> Value {
             "headers": responses::headers(),
             "responses": responses::shared(),
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer"},
                 "iam": {
                     "type": "apiKey", "in": "header", "name": "Authorization",
-                    "description": "AWS Signature Version 4 of a principal that may invoke the API.",
+                    "description": "AWS Signature Version 4 (service `execute-api`) of a principal that may invoke \
+                                    the API.",
+                    "x-amazon-apigateway-authtype": "awsSigv4",
                 },
             },
         },
     })
 }
 
+/// Says of an object of which no property is described that it may have any. A schema that is silent means the
+/// same, but generators of clients take it for an object that has none.
+fn open_what_has_no_properties(schema: &mut Value) {
+    let is_object = match &schema["type"] {
+        Value::Array(types) => types.contains(&json!("object")),
+        one => one == "object",
+    };
+    match schema {
+        Value::Object(members) => {
+            if is_object && !members.contains_key("properties") {
+                members.entry("additionalProperties").or_insert(json!(true));
+            }
+            members.values_mut().for_each(open_what_has_no_properties);
+        }
+        Value::Array(items) => items.iter_mut().for_each(open_what_has_no_properties),
+        _ => {}
+    }
+}
+
+fn servers() -> Value {
+    let name =
+        |default: &str, description: &str| json!({"default": default, "description": description});
+    json!([
+        {"url": "http://127.0.0.1:8000", "description": "`cargo local`"},
+        {
+            "url": "https://{api}.execute-api.{region}.amazonaws.com",
+            "description": "A deployment: its output `ApiUrl`",
+            "variables": {
+                "api": name("api", "The id of the HTTP API."),
+                "region": name("us-east-1", "The region of the deployment."),
+            },
+        },
+    ])
+}
+
 fn header_parameters() -> Value {
-    let header = |name: &str, description: &str, example: &str| {
+    let header = |name: &str, description: &str, schema: Value, example: &str| {
         json!({
             "name": name, "in": "header", "required": false, "description": description,
-            "schema": {"type": "string"}, "example": example,
+            "schema": schema, "example": example,
         })
     };
+    let like = |pattern: &str| json!({"type": "string", "pattern": pattern});
+    let id = || like(domain::id::ID_PATTERN);
     json!({
-        "TenantId": header("X-Tenant-Id", "The tenant, for a caller whose identity carries none.", "default"),
-        "RequestId": header("X-Request-Id", "Names the request in logs and answers; echoed.", "req-12345"),
+        "TenantId": header("X-Tenant-Id", "The tenant, for a caller whose identity carries none.", id(), "default"),
+        "RequestId": header(
+            "X-Request-Id",
+            "Names the request in logs and answers; echoed.",
+            json!({"type": "string"}),
+            "req-12345",
+        ),
         "IdempotencyKey": header(
             "Idempotency-Key",
             "The same request under the same key has one effect and one answer, for 24 hours.",
+            like("^[!-~]{1,255}$"),
             "0190b0c5-7e4c-7000-8000-000000000001",
         ),
-        "IfMatch": header("If-Match", "Change only this version, as `ETag` gave it.", "\"3\""),
-        "ActorId": header("X-Actor-Id", "On whose behalf a service acts; recorded beside it.", "user-42"),
+        "IfMatch": header(
+            "If-Match",
+            "Change only this version, as `ETag` gave it.",
+            like(r#"^(\*|"[0-9]{1,19}")$"#),
+            "\"3\"",
+        ),
+        "ActorId": header("X-Actor-Id", "On whose behalf a service acts; recorded beside it.", id(), "user-42"),
     })
 }
 

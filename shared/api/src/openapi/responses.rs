@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{Body, Operation, in_other_form, refer, with};
+use crate::problem::{AUTHENTICATE, Problem};
 use crate::routes::Endpoint;
+use domain::refusal::Refusal;
 
 /// A refusal that is the same wherever it is given: status, name, code, when.
 type Shared = (u16, &'static str, &'static str, &'static str);
@@ -19,6 +21,22 @@ const UNAVAILABLE: Shared = (
     "unavailable",
     "Try again after `Retry-After` seconds, with the same idempotency key.",
 );
+
+/// What API Gateway refuses before any function runs: status, name, message, when.
+const BY_GATEWAY: [Shared; 2] = [
+    (
+        403,
+        "Forbidden",
+        "Forbidden",
+        "The request is not signed by someone who may call; told by API Gateway.",
+    ),
+    (
+        429,
+        "Throttled",
+        "Too Many Requests",
+        "The request is above the rate limit; told by API Gateway.",
+    ),
+];
 
 /// An answer without its headers.
 pub(super) fn content(description: &str, schema: &Value, example: &Value) -> Value {
@@ -56,6 +74,10 @@ pub(super) fn write(operation: &Operation, endpoint: &Endpoint) -> Value {
             false => refer("responses", name),
         };
         responses.entry(status.to_string()).or_insert_with(response);
+    }
+    let by_gateway = BY_GATEWAY.iter().filter(|(status, ..)| *status != 403 || !operation.is_open);
+    for (status, name, ..) in by_gateway {
+        responses.insert(status.to_string(), refer("responses", name));
     }
     Value::Object(responses)
 }
@@ -116,12 +138,30 @@ fn fault(operation: &Operation) -> (String, &'static str) {
 
 /// The refusals that every endpoint refers to.
 pub(super) fn shared() -> Value {
-    let all = [UNAUTHENTICATED, TOO_LARGE, DEFECT, UNAVAILABLE];
-    let write = |(status, name, code, when): Shared| {
+    let own = [UNAUTHENTICATED, TOO_LARGE, DEFECT, UNAVAILABLE];
+    let own = own.into_iter().map(|(status, name, code, when)| {
         let example = json!({ code: {"value": problem(status, code, when, "/api/v1/entities")} });
         (name, response(status, when, &example))
-    };
-    all.into_iter().map(write).collect()
+    });
+    let by_gateway = BY_GATEWAY.into_iter().map(|(_, name, message, when)| {
+        let schema = refer("schemas", GATEWAY_MESSAGE);
+        (name, content(when, &schema, &json!({ "message": message })))
+    });
+    own.chain(by_gateway).collect()
+}
+
+/// The form of what API Gateway answers itself.
+const GATEWAY_MESSAGE: &str = "GatewayMessage";
+
+/// The schema of what API Gateway answers itself.
+pub(super) fn gateway_message() -> (String, Value) {
+    let schema = json!({
+        "type": "object",
+        "description": "What API Gateway answers itself, where no function was reached.",
+        "required": ["message"],
+        "properties": {"message": {"type": "string", "description": "The status in words."}},
+    });
+    (GATEWAY_MESSAGE.to_owned(), schema)
 }
 
 fn response(status: u16, description: &str, examples: &Value) -> Value {
@@ -131,18 +171,28 @@ fn response(status: u16, description: &str, examples: &Value) -> Value {
 
 /// A refusal in a line of text.
 fn plain(status: u16, description: &str) -> Value {
-    let content = json!({"schema": {"type": "string"}, "example": "`/subject` is required"});
+    let example = match status {
+        401 => Problem::unauthenticated(),
+        404 => Problem::no_route(),
+        413 => Problem::too_large(),
+        500 => Problem::defect(""),
+        503 => Problem::unavailable(""),
+        _ => Problem::invalid_at("/subject", &Refusal::new("is required")),
+    };
+    let content = json!({"schema": {"type": "string"}, "example": example.words()});
     with_headers(status, description, &json!({ crate::TEXT: content }))
 }
 
 fn with_headers(status: u16, description: &str, content: &Value) -> Value {
-    let response = json!({"description": description, "content": content});
-    let header = match status {
-        401 => json!({"WWW-Authenticate": refer("headers", "Authenticate")}),
-        503 => json!({"Retry-After": refer("headers", "RetryAfter")}),
-        _ => return response,
+    let more = match status {
+        401 => Some(("WWW-Authenticate", "Authenticate")),
+        503 => Some(("Retry-After", "RetryAfter")),
+        _ => None,
     };
-    with(response, "headers", header)
+    let headers = [("X-Request-Id", "RequestId")].into_iter().chain(more);
+    let headers: Map<String, Value> =
+        headers.map(|(name, component)| (name.to_owned(), refer("headers", component))).collect();
+    json!({"description": description, "content": content, "headers": headers})
 }
 
 fn problem(status: u16, code: &str, detail: &str, instance: &str) -> Value {
@@ -183,6 +233,6 @@ pub(super) fn headers() -> Value {
         "RetryAfter": header(
             "Seconds after which to try again.", true, json!({"type": "integer", "minimum": 0}), json!(1),
         ),
-        "Authenticate": header("How to authenticate.", true, text(), json!("Bearer")),
+        "Authenticate": header("How to authenticate.", true, text(), json!(AUTHENTICATE)),
     })
 }
