@@ -56,3 +56,5 @@ mod search;
 mod tables;
 mod tidy;
 mod tour;
+mod valkey;
+mod valkey_faults;

@@ -31,7 +31,7 @@
 //! the number expires.)
 //!
 //! What a cache with replicas adds is that it may forget what it said was done, and hold an old number again.
-//! Therefore an epoch is that number *and* the connection by which it was told ([`link::Live::era`]): who has to
+//! Therefore an epoch is that number *and* the connection by which it was told ([`Live::era`]): who has to
 //! connect again believes nothing from before. Replicas, and who was one made since, refuse the reader's
 //! command, because it writes. What remains is a cache of which two halves both believe that they are the
 //! primary, or a proxy that hides the change of primaries: then an epoch may be told for as long as its key
@@ -51,7 +51,7 @@ use super::{Epoch, Epochs, Scope};
 use crate::error::Error;
 use crate::{key, meter, pause};
 pub use link::Limits;
-use link::{Link, Patience, Trouble};
+use link::{Link, Live, Patience, Trouble};
 
 /// How long a mark stands that nobody takes off: longer than a transaction can still be on its way.
 const MARK_MILLISECONDS: u64 = 30_000;
@@ -102,6 +102,9 @@ impl Valkey {
 
     /// The epochs of these scopes; those that cannot be told are left out.
     pub(super) async fn read(&self, tenant: &TenantId, scopes: &[Scope]) -> Epochs {
+        if scopes.is_empty() {
+            return Epochs::default();
+        }
         let told = self.told(tenant, scopes).await.unwrap_or_else(|trouble| {
             tracing::debug!(%trouble, "no epoch was told");
             vec![Told::Nothing; scopes.len()]
@@ -146,15 +149,21 @@ impl Valkey {
         if marked.keys.is_empty() {
             return Ok(marked);
         }
+        self.mark_somehow(&marked)
+            .await
+            .inspect_err(|_| meter::epochs_unread())
+            .map_err(refused)?;
+        Ok(marked)
+    }
+
+    /// Puts the marks, by a second connection where the first fails.
+    async fn mark_somehow(&self, marked: &Marked) -> Result<(), Trouble> {
         let mut attempt = 1;
         loop {
-            match self.mark(&marked, MARK_MILLISECONDS).await {
-                Ok(()) => return Ok(marked),
-                Err(trouble) if attempt == ANNOUNCE_ATTEMPTS_MAX => {
-                    meter::epochs_unread();
-                    return Err(refused(trouble));
-                }
-                Err(_) => attempt += 1,
+            let live = self.link.live(Patience::OfWriter).await?;
+            match self.mark(&live, marked, MARK_MILLISECONDS).await {
+                Err(_) if attempt < ANNOUNCE_ATTEMPTS_MAX => attempt += 1,
+                done => return done,
             }
         }
     }
@@ -167,7 +176,7 @@ impl Valkey {
         let began = Instant::now();
         let mut attempt = 1;
         loop {
-            let Err(trouble) = self.mark(&marked, 0).await else { return Ok(()) };
+            let Err(trouble) = self.unmark(&marked).await else { return Ok(()) };
             if began.elapsed() > Duration::from_millis(SETTLE_MILLISECONDS_MAX) {
                 meter::epochs_unread();
                 return Err(Error::Unavailable(format!(
@@ -182,32 +191,43 @@ impl Valkey {
     /// Takes the marks of a change off that was not made. Where that fails they go by themselves.
     pub(super) async fn cancel(&self, marked: Marked) {
         if !marked.keys.is_empty() {
-            let _ = self.mark(&marked, 0).await;
+            let _ = self.unmark(&marked).await;
         }
+    }
+
+    async fn unmark(&self, marked: &Marked) -> Result<(), Trouble> {
+        let live = self.link.live(Patience::OfWriter).await?;
+        self.mark(&live, marked, 0).await
     }
 
     /// Takes the marks off where they still are, and leaves what else is there: a
     /// [`Defect`](super::Defect).
     #[cfg(feature = "defects")]
     pub(super) async fn settle_own(&self, marked: Marked) -> Result<(), Error> {
+        if marked.keys.is_empty() {
+            return Ok(());
+        }
         let mut asked = redis::pipe();
         for key in &marked.keys {
             let script = "local held = redis.call('GET', KEYS[1]) or '' \
                           return held:find(ARGV[1]) and redis.call('DEL', KEYS[1])";
             asked.cmd("EVAL").arg(script).arg(1).arg(key).arg(&marked.writer);
         }
-        let unavailable = |trouble: Trouble| Error::Unavailable(trouble.to_string());
-        let live = self.link.live(Patience::OfWriter).await.map_err(unavailable)?;
-        self.link.ask(&live, &asked).await.map(drop).map_err(unavailable)
+        loop {
+            let unavailable = |trouble: Trouble| Error::Unavailable(trouble.to_string());
+            let live = self.link.live(Patience::OfWriter).await.map_err(unavailable)?;
+            if self.link.ask(&live, &asked).await.is_ok() {
+                return Ok(());
+            }
+        }
     }
 
     /// Has the marks of a writer stand for so long; 0 takes them off.
-    async fn mark(&self, marked: &Marked, milliseconds: u64) -> Result<(), Trouble> {
-        let live = self.link.live(Patience::OfWriter).await?;
+    async fn mark(&self, live: &Live, marked: &Marked, milliseconds: u64) -> Result<(), Trouble> {
         let mut asked = redis::pipe();
         asked.cmd("EVAL").arg(MARKS).arg(marked.keys.len()).arg(&marked.keys);
         asked.arg(&marked.writer).arg(milliseconds);
-        match self.link.ask(&live, &asked).await?.as_slice() {
+        match self.link.ask(live, &asked).await?.as_slice() {
             [Value::Int(_)] => Ok(()),
             other => Err(Trouble::of_answer(other)),
         }

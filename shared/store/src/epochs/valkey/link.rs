@@ -21,6 +21,9 @@ use crate::pause::random_pause;
 const PAUSE_MILLISECONDS_FIRST: u64 = 50;
 const PAUSE_DOUBLINGS_MAX: u32 = 5;
 
+/// How many attempts have failed in a row when a change is refused at once: before that it waits for the next.
+const FAILURES_MAX: u32 = 2;
+
 /// After this a connection shows its password again. A cache that lets in by tokens of AWS ends a connection
 /// 12 hours after the last.
 const READMIT_SECONDS: u64 = 6 * 3_600;
@@ -135,27 +138,24 @@ impl Link {
 
     /// The connection, if there is one or it can be waited for.
     pub(super) async fn live(self: &Arc<Self>, patience: Patience) -> Result<Live, Trouble> {
-        self.begin();
-        let (attempt, until) = {
-            let state = self.state();
-            if let Some(live) = &state.live {
-                return Ok(live.clone());
+        let until = Instant::now() + self.limits.change;
+        loop {
+            self.begin();
+            let next = self.state().next(patience);
+            match next {
+                Next::Is(live) => return Ok(live),
+                Next::Ends(mut attempt, begun) => {
+                    let first = begun + self.limits.first;
+                    let until = if patience == Patience::OfReader { first } else { until };
+                    // It ends by its sender being dropped, however it ends.
+                    if timeout_at(until, attempt.changed()).await.is_err() {
+                        return Err(Trouble::new("there is no connection yet"));
+                    }
+                }
+                Next::Begins(at) if at < until => tokio::time::sleep_until(at).await,
+                Next::Begins(_) | Next::Never => return Err(self.state().why_not()),
             }
-            let waits = patience == Patience::OfWriter || !state.has_tried;
-            let Some((begun, attempt)) = state.attempt.clone().filter(|_| waits) else {
-                return Err(state.why_not());
-            };
-            let until = match patience {
-                Patience::OfReader => begun + self.limits.first,
-                Patience::OfWriter => Instant::now() + self.limits.change,
-            };
-            (attempt, until)
-        };
-        let mut attempt = attempt;
-        // It ends by its sender being dropped, however it ends.
-        let _ = timeout_at(until, attempt.changed()).await;
-        let state = self.state();
-        state.live.clone().ok_or_else(|| state.why_not())
+        }
     }
 
     /// Begins to connect, where there is no connection, nobody is at it, and it did not fail just now.
@@ -270,7 +270,35 @@ impl Link {
     }
 }
 
+/// What someone who wants a connection can do.
+enum Next {
+    /// Take it.
+    Is(Live),
+    /// Wait for the end of an attempt that was begun then.
+    Ends(watch::Receiver<()>, Instant),
+    /// Wait for the moment of the next attempt.
+    Begins(Instant),
+    /// Do without.
+    Never,
+}
+
 impl State {
+    fn next(&self, patience: Patience) -> Next {
+        if let Some(live) = &self.live {
+            return Next::Is(live.clone());
+        }
+        if patience == Patience::OfReader && self.has_tried {
+            return Next::Never;
+        }
+        match (&self.attempt, self.not_before) {
+            (Some((begun, attempt)), _) => Next::Ends(attempt.clone(), *begun),
+            (None, Some(at)) if patience == Patience::OfWriter && self.failures <= FAILURES_MAX => {
+                Next::Begins(at)
+            }
+            _ => Next::Never,
+        }
+    }
+
     fn why_not(&self) -> Trouble {
         self.trouble.clone().unwrap_or_else(|| Trouble::new("there is no connection yet"))
     }
