@@ -49,7 +49,8 @@ impl std::fmt::Debug for Open {
 /// Limits that a busy machine keeps as well.
 pub fn patient() -> CacheLimits {
     let long = Duration::from_secs(10);
-    CacheLimits { first: long, change: long, connection: long, command: long }
+    let limits = CacheLimits::default();
+    CacheLimits { first: long, change: long, connection: long, command: long, ..limits }
 }
 
 impl Server {
@@ -151,6 +152,11 @@ fn skipped() {
     eprintln!("SKIPPED: `{PROGRAM}` is not installed (apt-get install {PROGRAM})");
 }
 
+/// Epochs in a cache to which a door leads.
+pub fn epochs_behind(door: CacheDoor, limits: CacheLimits) -> EpochSource {
+    EpochSource::valkey(Valkey::new(door, "epr", TTL, limits))
+}
+
 /// Epochs in whatever listens on a port.
 pub fn epochs_at(port: u16, password: Option<&str>, limits: CacheLimits) -> EpochSource {
     let access = CacheAccess {
@@ -160,7 +166,7 @@ pub fn epochs_at(port: u16, password: Option<&str>, limits: CacheLimits) -> Epoc
         user: None,
         password: password.map(str::to_owned),
     };
-    EpochSource::valkey(Valkey::new(CacheDoor::fixed(access), "epr", TTL, limits))
+    epochs_behind(CacheDoor::fixed(access), limits)
 }
 
 /// A port on which nothing listens.

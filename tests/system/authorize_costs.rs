@@ -130,6 +130,10 @@ async fn with_the_epochs_in_a_cache_what_is_remembered_costs_no_unit() {
         assert!(allowed);
         assert_eq!(usage, Usage::default());
     }
+    // Someone new, and then something new.
+    assert_reads(ask(&tenant, "bob", &line[3], "fresh").await, 5.0, 2);
+    tenant.move_under(&line[3], Some(&line[1])).await.expect(200);
+    assert_reads(ask(&tenant, "bob", &line[3], "fresh").await, 5.0, 2);
 }
 
 #[tokio::test]

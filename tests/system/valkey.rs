@@ -1,13 +1,14 @@
 //! Epochs in a cache: fresh across instances while it answers, and right while it does not.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use local::embedded::Embedded;
 use serde_json::{Value, json};
 use store::meter::Usage;
-use store::{CacheLimits, EpochSource};
-use tests::valkey::{Server, Wire, closed_port, epochs_at, patient};
+use store::{CacheAccess, CacheDoor, CacheLimits, EpochSource};
+use tests::valkey::{Server, Wire, closed_port, epochs_at, epochs_behind, patient};
 use tests::{Tenant, World};
 
 /// What decides about Alice, by one instance after the other.
@@ -236,4 +237,35 @@ async fn a_wrong_password_is_told_and_never_shown() {
     case.revoke(&case.instances[0]).await.expect(200);
     let log = String::from_utf8(std::mem::take(&mut LOG.lock().unwrap())).unwrap();
     assert!(!log.contains("secret"), "the password is told");
+}
+
+#[tokio::test]
+async fn a_connection_shows_its_password_again_and_ends_when_that_is_no_longer_right() {
+    let Some(server) = Server::start() else { return };
+    let let_in = |password: &str| {
+        let password = format!(">{password}");
+        server.send::<()>(&["ACL", "SETUSER", "epr", "on", "resetpass", &password, "~*", "+@all"]);
+    };
+    let_in("one");
+    let (shown, password) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new("one")));
+    let (counted, told, port) = (shown.clone(), password.clone(), server.port());
+    let door = CacheDoor::from_fn(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let password = Some((*told.lock().unwrap()).to_owned());
+        let (host, user) = ("127.0.0.1".to_owned(), Some("epr".to_owned()));
+        Box::pin(async move { Ok(CacheAccess { host, port, tls: false, user, password }) })
+    });
+    let limits = CacheLimits { admission: Duration::ZERO, ..patient() };
+    let case = Case::of([epochs_behind(door, limits)]).await;
+    let reader = &case.instances[0];
+    while shown.load(Ordering::SeqCst) < 5 {
+        assert_eq!(case.ask(reader).await.1.epochs_unread, 0, "the connection was lost");
+    }
+    let_in("two");
+    while case.ask(reader).await.1.epochs_unread == 0 {}
+    case.refuses(reader).await;
+    *password.lock().unwrap() = "two";
+    while case.ask(reader).await != (true, Usage::default()) {
+        tokio::task::yield_now().await;
+    }
 }

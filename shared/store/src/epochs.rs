@@ -12,13 +12,14 @@
 //! | hierarchy | which entity stands under which |
 //!
 //! Where the epochs live is a matter of where the functions run: in the process that alone writes
-//! ([`EpochSource::in_process`]), or in the core table. There a principal's epoch moves within the transaction
-//! of the change; the three shared ones do, too, and once more after it, before the change is acknowledged.
-//! The first survives a crash between the two. The second is for readers that come while the transaction is
-//! being applied: DynamoDB applies it item by item, so they may see the new epoch before the new role.
-//! (What remains: where the second fails *and* a reader came in just those milliseconds, it may remember the
-//! old role until the epoch moves again, 10 minutes at most. The change is not acknowledged then; a repeat of
-//! the request is, from its receipt.)
+//! ([`EpochSource::in_process`]), in a cache (`valkey.rs`), or in the core table. In the table a principal's
+//! epoch moves within the transaction of the change, wherever else epochs live; the three shared ones do, too,
+//! and where they live there once more after it, before the change is acknowledged. The first survives a crash
+//! between the two. The second is for readers that come while the transaction is being applied: DynamoDB
+//! applies it item by item, so they may see the new epoch before the new role. (What remains: where the second
+//! fails *and* a reader came in just those milliseconds, it may remember the old role until the epoch moves
+//! again, 10 minutes at most. The change is not acknowledged then; a repeat of the request is, from its
+//! receipt.)
 //! For a principal's own items no second write is needed, because its epoch says which items it
 //! counts ([`weight`]), and what does not add up is not remembered.
 

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::config::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_elasticache::Client;
+use aws_sdk_elasticache::config::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_elasticache::error::DisplayErrorContext;
 use aws_sdk_elasticache::types::ServerlessCache;
 use domain::time::Clock;

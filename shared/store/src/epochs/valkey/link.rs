@@ -24,10 +24,6 @@ const PAUSE_DOUBLINGS_MAX: u32 = 5;
 /// How many attempts have failed in a row when a change is refused at once: before that it waits for the next.
 const FAILURES_MAX: u32 = 2;
 
-/// After this a connection shows its password again. A cache that lets in by tokens of AWS ends a connection
-/// 12 hours after the last.
-const READMIT_SECONDS: u64 = 6 * 3_600;
-
 /// How long the key lives by which a connection is tried out.
 const PROBE_MILLISECONDS: u64 = 1_000;
 
@@ -42,16 +38,20 @@ pub struct Limits {
     pub connection: Duration,
     /// For the answer to a command.
     pub command: Duration,
+    /// How long a connection lasts before it shows its password again.
+    pub admission: Duration,
 }
 
 impl Default for Limits {
-    /// 250 ms, 1 s, 2 s and 100 ms: within one region a command takes less than one.
+    /// 250 ms, 1 s, 2 s and 100 ms: within one region a command takes less than one. And 6 hours: a cache that
+    /// lets in by tokens of AWS ends a connection 12 hours after the last.
     fn default() -> Self {
         Self {
             first: Duration::from_millis(250),
             change: Duration::from_secs(1),
             connection: Duration::from_secs(2),
             command: Duration::from_millis(100),
+            admission: Duration::from_hours(6),
         }
     }
 }
@@ -163,7 +163,7 @@ impl Link {
         let mut state = self.state();
         let now = Instant::now();
         if let Some(live) = state.live.clone() {
-            let is_due = |at: Instant| now > at + Duration::from_secs(READMIT_SECONDS);
+            let is_due = |at: Instant| now > at + self.limits.admission;
             if state.admitted_at.is_some_and(is_due) {
                 state.admitted_at = Some(now);
                 tokio::spawn(self.clone().readmit(live));
