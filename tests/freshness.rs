@@ -4,7 +4,8 @@
 //! the same time. Between any two calls to the database a random number of other steps is made, so that reads
 //! and writes cross in every way. An answer must be that of some state between the last change that was
 //! acknowledged before the question and the last that was begun before the answer. Some changes are
-//! abandoned half way, as by a client that hangs up.
+//! abandoned half way, as by a client that hangs up. Where the epochs are in a cache, which is a real server,
+//! it loses keys and connections all the while.
 
 mod model;
 
@@ -27,6 +28,7 @@ use serde_json::{Value, json};
 use store::{Defect, EpochSource};
 
 use crate::freshness::model::{Change, PRINCIPALS, State};
+use crate::valkey::Server;
 use crate::{BEGINNING_MICROSECONDS, Tenant, World};
 
 /// Processes that answer.
@@ -43,6 +45,9 @@ pub enum Source {
     Table,
     /// In the one process.
     InProcess,
+    /// In a cache, of which each instance has a connection of its own. Its answers come in no order that a seed
+    /// would repeat.
+    Valkey,
 }
 
 /// What was found.
@@ -56,6 +61,8 @@ pub struct Found {
     pub changes: u64,
     /// Changes abandoned.
     pub abandoned: u64,
+    /// Times that a cache lost something.
+    pub losses: u64,
     /// Answers that no state in between gives. Those that crossed more than one change are left out: what a
     /// decision reads is no snapshot.
     pub wrong: Vec<String>,
@@ -114,7 +121,19 @@ pub fn run(seed: u64, changes: usize, source: Source, defect: Option<Defect>) ->
 async fn campaign(seed: u64, changes: usize, source: Source, defect: Option<Defect>) -> Found {
     let numbers = Numbers::of(seed);
     let now = Arc::new(AtomicI64::new(BEGINNING_MICROSECONDS));
-    let worlds = worlds(&numbers, &now, source, defect);
+    let server = match source {
+        Source::Table | Source::InProcess => None,
+        Source::Valkey => match Server::start() {
+            None => return Found::default(),
+            Some(server) => Some(Arc::new(server)),
+        },
+    };
+    // In one process and in a cache nothing that an abandoned change touched is remembered for a while: three
+    // worlds of four are without. In the fourth a cache loses nothing: where a mark is lost whose change is
+    // abandoned as well, only time shows the change.
+    let abandons = seed.is_multiple_of(4);
+    let loses = server.clone().filter(|_| !abandons);
+    let worlds = worlds(&numbers, &now, (&server, &loses), source, defect);
     let writer = worlds[0].default_tenant();
     let state = State::build(&writer).await;
     let history = Rc::new(History {
@@ -127,9 +146,6 @@ async fn campaign(seed: u64, changes: usize, source: Source, defect: Option<Defe
         let tenant = worlds[checker % INSTANCES].default_tenant();
         check(tenant, numbers.clone(), now.clone(), history.clone(), found.clone())
     });
-    // In one process nothing that an abandoned change touched is remembered for a while: three worlds of four
-    // are without.
-    let abandons = seed.is_multiple_of(4);
     let writes = async {
         for _ in 0..changes {
             if !found.borrow().wrong.is_empty() {
@@ -139,7 +155,8 @@ async fn campaign(seed: u64, changes: usize, source: Source, defect: Option<Defe
         }
         history.is_over.set(true);
     };
-    futures::join!(writes, join_all(checks));
+    let losses = lose(loses, &numbers, &history, &found);
+    futures::join!(writes, join_all(checks), losses);
     let mut found = found.take();
     found.wrong.iter_mut().for_each(|wrong| *wrong = format!("seed {seed}, {source:?}: {wrong}"));
     found
@@ -149,15 +166,17 @@ async fn campaign(seed: u64, changes: usize, source: Source, defect: Option<Defe
 fn worlds(
     numbers: &Numbers,
     now: &Arc<AtomicI64>,
+    (server, loses): (&Option<Arc<Server>>, &Option<Arc<Server>>),
     source: Source,
     defect: Option<Defect>,
 ) -> Vec<World> {
     let embedded = Embedded::memory().unwrap();
     let start = |_| {
         let (numbers, reading) = (numbers.clone(), now.clone());
-        let epochs = match source {
-            Source::Table => EpochSource::table(),
-            Source::InProcess => embedded.epochs(),
+        let epochs = match (source, server) {
+            (Source::InProcess, _) => embedded.epochs(),
+            (Source::Valkey, Some(server)) => server.epochs(),
+            _ => EpochSource::table(),
         };
         let surroundings = Surroundings {
             clock: Clock::from_fn(move || {
@@ -172,10 +191,16 @@ fn worlds(
             audit_decisions: AuditDecisions::None,
             ..Surroundings::default()
         };
+        let loses = loses.clone();
         let clients = |embedded: &Embedded, messaging: &_| {
             let crossing = wire::past(embedded.http_client(), move |inner, request| {
-                let (inner, numbers) = (inner.clone(), numbers.clone());
+                let (inner, numbers, loses) = (inner.clone(), numbers.clone(), loses.clone());
+                let target = request.headers().get("x-amz-target").unwrap_or_default();
+                let commits = target.ends_with(".TransactWriteItems");
                 HttpConnectorFuture::new(async move {
+                    if let Some(server) = loses.filter(|_| commits && numbers.below(3) == 0) {
+                        server.lose_marks();
+                    }
                     numbers.others_go_first().await;
                     let answer = inner.call(request).await;
                     numbers.others_go_first().await;
@@ -230,6 +255,41 @@ async fn change(
     history.acknowledged.set(history.states.borrow().len() - 1);
     for _ in 0..numbers.below(120) {
         tokio::task::yield_now().await;
+    }
+}
+
+/// Has a cache lose a key, all of them, or its connections, until the writer has done.
+async fn lose(
+    server: Option<Arc<Server>>,
+    numbers: &Numbers,
+    history: &History,
+    found: &RefCell<Found>,
+) {
+    let Some(server) = server else { return };
+    let mut cut_at = 0;
+    while !history.is_over.get() {
+        // By answers, not by steps: or it would lose its connections faster than they can be made.
+        let answers = found.borrow().checks + numbers.below(4);
+        while found.borrow().checks < answers && !history.is_over.get() {
+            tokio::task::yield_now().await;
+        }
+        numbers.others_go_first().await;
+        let changes = found.borrow().changes;
+        match numbers.below(50) {
+            0 => server.send::<()>(&["FLUSHALL"]),
+            // A change that loses its connection twice is refused.
+            1 | 2 if changes > cut_at + 1 => {
+                cut_at = changes;
+                server.send(&["CLIENT", "KILL", "TYPE", "normal"])
+            }
+            _ => {
+                let keys = server.keys();
+                if let Some(key) = keys.get(numbers.index(keys.len().max(1))) {
+                    let () = server.send(&["DEL", key]);
+                }
+            }
+        }
+        found.borrow_mut().losses += 1;
     }
 }
 

@@ -14,6 +14,7 @@ pub mod faults;
 pub mod freshness;
 pub mod ledger;
 pub mod messaging;
+pub mod valkey;
 pub mod writers;
 
 use std::sync::Arc;

@@ -1,7 +1,9 @@
 //! What a decision reads: with nothing remembered, with something new, and with all remembered.
 
+use local::embedded::Embedded;
 use serde_json::json;
 use store::meter::Usage;
+use tests::valkey::Server;
 use tests::{Tenant, World};
 
 /// A line of entities, the root first.
@@ -137,6 +139,23 @@ async fn in_one_process_what_is_remembered_costs_nothing() {
     let (allowed, usage) = ask(&tenant, "alice", &line[3], "fresh").await;
     assert!(allowed);
     assert_eq!(usage, Usage::default());
+}
+
+#[tokio::test]
+async fn with_the_epochs_in_a_cache_what_is_remembered_costs_no_unit() {
+    let Some(server) = Server::start() else { return };
+    let world = World::over(&Embedded::memory().unwrap(), server.epochs());
+    let (tenant, line) = two_roles(&world).await;
+    assert_reads(ask(&tenant, "alice", &line[3], "fresh").await, 10.0, 3);
+    for level in [3, 2] {
+        let (allowed, usage) = ask(&tenant, "alice", &line[level], "fresh").await;
+        assert!(allowed);
+        assert_eq!(usage, Usage::default());
+    }
+    // Someone new, and then something new.
+    assert_reads(ask(&tenant, "bob", &line[3], "fresh").await, 5.0, 2);
+    tenant.move_under(&line[3], Some(&line[1])).await.expect(200);
+    assert_reads(ask(&tenant, "bob", &line[3], "fresh").await, 5.0, 2);
 }
 
 #[tokio::test]

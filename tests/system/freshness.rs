@@ -4,6 +4,7 @@
 
 use store::Defect;
 use tests::freshness::{Found, Source, run};
+use tests::valkey;
 
 /// Worlds, each with its own seed, of one source; in the last some changes are abandoned.
 const WORLDS: u64 = 4;
@@ -32,8 +33,18 @@ fn instances_of_one_process_never_answer_by_what_an_acknowledged_change_ended() 
     sound(Source::InProcess);
 }
 
+#[test]
+fn instances_that_share_a_cache_which_forgets_never_answer_by_what_an_acknowledged_change_ended() {
+    if valkey::is_installed() {
+        sound(Source::Valkey);
+    }
+}
+
 #[track_caller]
 fn caught(source: Source, defect: Defect) {
+    if source == Source::Valkey && !valkey::is_installed() {
+        return;
+    }
     let mut worlds = 1..=WORLDS_TO_FIND_IN;
     let found = worlds.find(|seed| !run(*seed, CHANGES, source, Some(defect)).wrong.is_empty());
     assert!(found.is_some(), "{defect:?} was not seen in {WORLDS_TO_FIND_IN} worlds");
@@ -42,17 +53,20 @@ fn caught(source: Source, defect: Defect) {
 #[test]
 fn an_epoch_that_moves_before_the_commit_is_caught() {
     caught(Source::InProcess, Defect::MovesTooEarly);
+    caught(Source::Valkey, Defect::MovesTooEarly);
 }
 
 #[test]
 fn a_fill_that_is_stored_under_later_epochs_is_caught() {
     caught(Source::Table, Defect::StampsTooLate);
     caught(Source::InProcess, Defect::StampsTooLate);
+    caught(Source::Valkey, Defect::StampsTooLate);
 }
 
 #[test]
 fn silence_that_is_taken_for_consent_is_caught() {
     caught(Source::InProcess, Defect::TrustsSilence);
+    caught(Source::Valkey, Defect::TrustsSilence);
 }
 
 #[test]
@@ -69,6 +83,12 @@ fn wildcards_that_nobody_validates_are_caught() {
 #[test]
 fn a_changed_role_that_moves_no_epoch_is_caught() {
     caught(Source::InProcess, Defect::ForgetsRoles);
+    caught(Source::Valkey, Defect::ForgetsRoles);
+}
+
+#[test]
+fn a_mark_that_was_lost_and_an_epoch_that_then_stays_are_caught() {
+    caught(Source::Valkey, Defect::SettlesOwnMarkOnly);
 }
 
 #[test]

@@ -58,3 +58,5 @@ mod search;
 mod tables;
 mod tidy;
 mod tour;
+mod valkey;
+mod valkey_faults;

@@ -11,6 +11,7 @@ use domain::ledger::checkpoint::Origin;
 use domain::time::Clock;
 use store::{EpochSource, Store, Tables};
 
+use crate::cache::CacheConfig;
 use crate::decision_log::AuditDecisions;
 use crate::delivery::{Addresses, Messaging};
 use crate::ledger::{DEPLOYMENT_DEFAULT, LedgerConfig, Notary};
@@ -72,6 +73,8 @@ pub struct Config {
     /// `EPR_PUBLIC_URL`: the address that clients know this deployment by, without a slash at its end. It is
     /// never taken from a request, whose `Host` says what its sender likes.
     pub public_url: Option<String>,
+    /// `EPR_REDIS_URL` and the like: the cache that epochs are kept in; without one they are in the tables.
+    pub cache: Option<CacheConfig>,
     /// `EPR_ENTITY_TYPES`: types that entities may have beside the built-in ones, with commas between them.
     pub entity_types: Vec<TypeName>,
 }
@@ -157,6 +160,7 @@ impl Config {
             decision_log_millionths: millionths(share),
             audit_decisions,
             ledger,
+            cache: CacheConfig::from_variables(set)?,
             public_url,
             entity_types,
         })
@@ -212,6 +216,11 @@ impl App {
         let aws = aws.timeout_config(timeouts).load().await;
         let client = aws_sdk_dynamodb::Client::new(&aws);
         let app = Self::new(config, client, Clock::system(), Ids::by_time());
+        let epochs = app.config.cache.as_ref().map(|cache| cache.epochs(&aws, &app.clock));
+        let app = match epochs.transpose()? {
+            Some(epochs) => app.with_epochs(epochs),
+            None => app,
+        };
         Ok((app, aws))
     }
 

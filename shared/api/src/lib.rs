@@ -7,6 +7,7 @@
 mod answer;
 mod app;
 mod body;
+mod cache;
 mod caller;
 mod consistency;
 mod decision_log;
@@ -30,6 +31,7 @@ mod worker;
 pub use answer::Answer;
 pub use app::{App, Config, ConfigError};
 pub use body::{Content, Faulty, Fields, boolean, natural, text};
+pub use cache::{CacheConfig, CachePlace};
 pub use caller::{Caller, TENANT_DEFAULT, VIA_LOCAL};
 pub use consistency::{CONSISTENCY_TOKEN_PATTERN, Consistency, ConsistencyToken};
 pub use decision_log::{AuditDecisions, Decided, DecisionLog};

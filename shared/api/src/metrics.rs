@@ -109,8 +109,11 @@ fn of_delivery(
     line(namespace, BY_FUNCTION, metrics, &[("function", function)], at)
 }
 
-/// Latency, errors and capacity by function and route.
+/// Latency, errors and capacity by function and route; and, where it happened, how often the cache of epochs
+/// did not answer.
 fn of_request(namespace: &str, observed: &Observed<'_>, at: Timestamp) -> Value {
+    let unread = observed.usage.epochs_unread;
+    let unread = if unread == 0 { Value::Null } else { json!(unread) };
     let is_client_error = (400..500).contains(&observed.status);
     let metrics = [
         ("Latency", "Milliseconds", json!(observed.duration_milliseconds)),
@@ -119,6 +122,7 @@ fn of_request(namespace: &str, observed: &Observed<'_>, at: Timestamp) -> Value 
         ("ReadUnits", "Count", json!(observed.usage.read_units)),
         ("WriteUnits", "Count", json!(observed.usage.write_units)),
         ("RoundTrips", "Count", json!(observed.usage.round_trips)),
+        ("EpochsUnread", "Count", unread),
     ];
     let route = format!("{} {}", observed.method, observed.route);
     let members = [
@@ -178,5 +182,10 @@ mod tests {
             assert!(line[dimension.as_str().unwrap()].is_string(), "{dimension}");
         }
         assert_eq!((&line["ServerErrors"], &line["ClientErrors"]), (&json!(1), &json!(0)));
+        assert_eq!(line.get("EpochsUnread"), None);
+        let observed =
+            Observed { usage: Usage { epochs_unread: 2, ..Usage::default() }, ..observed };
+        let line = of_request("EPR", &observed, Timestamp::from_microseconds(1_000).unwrap());
+        assert_eq!(line["EpochsUnread"], 2);
     }
 }

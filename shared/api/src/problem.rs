@@ -142,6 +142,12 @@ impl Problem {
         }
     }
 
+    /// 503: nothing was changed, because nobody could be told of it.
+    pub fn unchangeable(cause: impl Into<String>) -> Self {
+        let detail = "what decides cannot be changed just now, and was not; repeat the request";
+        Self { detail: detail.to_owned(), ..Self::unavailable(cause) }
+    }
+
     /// 413: a part of the body is too large.
     pub fn part_too_large(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
@@ -214,6 +220,7 @@ impl From<store::Error> for Problem {
             }
             store::Error::Conflict(Guard::Event) | store::Error::Defect(_) => Self::defect(cause),
             store::Error::Busy(_) | store::Error::Unavailable(_) => Self::unavailable(cause),
+            store::Error::Epochs(_) => Self::unchangeable(cause),
             store::Error::Cursor => {
                 let refusal = Refusal::new("is not a cursor that was issued for this list");
                 Self::invalid_at("cursor", &refusal)

@@ -225,7 +225,7 @@ impl Store {
         let tenant = &unit.intent.act.tenant_id;
         let scopes = unit.scopes.clone();
         let (writes, guards) = unit.into_writes(self)?;
-        let moving = self.announce(tenant, &scopes);
+        let moving = self.announce(tenant, &scopes).await?;
         let token = self.ids.mint::<domain::id::EventId>().to_string();
         let began = tokio::time::Instant::now();
         let mut attempt = 1;
@@ -252,7 +252,7 @@ impl Store {
             let is_over = began.elapsed() > Duration::from_millis(COMMIT_MILLISECONDS_MAX);
             if settled || is_over || attempt == COMMIT_ATTEMPTS_MAX {
                 if !matches!(error, Error::Unavailable(_)) {
-                    moving.cancel();
+                    moving.cancel().await;
                 }
                 return Err(error);
             }

@@ -12,32 +12,38 @@
 //! | hierarchy | which entity stands under which |
 //!
 //! Where the epochs live is a matter of where the functions run: in the process that alone writes
-//! ([`EpochSource::in_process`]), or in the core table. There a principal's epoch moves within the transaction
-//! of the change; the three shared ones do, too, and once more after it, before the change is acknowledged.
-//! The first survives a crash between the two. The second is for readers that come while the transaction is
-//! being applied: DynamoDB applies it item by item, so they may see the new epoch before the new role.
-//! (What remains: where the second fails *and* a reader came in just those milliseconds, it may remember the
-//! old role until the epoch moves again, 10 minutes at most. The change is not acknowledged then; a repeat of
-//! the request is, from its receipt.)
+//! ([`EpochSource::in_process`]), in a cache (`valkey.rs`), or in the core table. In the table a principal's
+//! epoch moves within the transaction of the change, wherever else epochs live; the three shared ones do, too,
+//! and where they live there once more after it, before the change is acknowledged. The first survives a crash
+//! between the two. The second is for readers that come while the transaction is being applied: DynamoDB
+//! applies it item by item, so they may see the new epoch before the new role. (What remains: where the second
+//! fails *and* a reader came in just those milliseconds, it may remember the old role until the epoch moves
+//! again, 10 minutes at most. The change is not acknowledged then; a repeat of the request is, from its
+//! receipt.)
 //! For a principal's own items no second write is needed, because its epoch says which items it
 //! counts ([`weight`]), and what does not add up is not remembered.
 
+mod access;
+mod defect;
 mod in_process;
+mod table;
+#[cfg(feature = "valkey")]
+mod valkey;
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use domain::id::TenantId;
 use domain::principal::Principal;
-use sha2::{Digest, Sha256};
 
 use crate::Store;
 use crate::error::Error;
-use crate::item::{Item, text};
-use crate::key;
-use crate::meter::Call;
+pub use access::{CacheAccess, CacheDoor};
+pub use defect::Defect;
 use in_process::Announced;
 pub use in_process::InProcess;
+pub(crate) use table::{add_one, epoch_within, weight};
+#[cfg(feature = "valkey")]
+pub use valkey::{Limits, Valkey};
 
 /// What an epoch covers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -122,24 +128,8 @@ enum Place {
     #[default]
     Table,
     InProcess(InProcess),
-}
-
-/// What can be made wrong on purpose, for a test to show that it would be found. Only a build with the
-/// feature `defects` can hold one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Defect {
-    /// An epoch moves before the change is committed, not after it.
-    MovesTooEarly,
-    /// What was read is remembered under the epochs as they were afterwards.
-    StampsTooLate,
-    /// An epoch that cannot be told stands for "still so".
-    TrustsSilence,
-    /// What was reached through groups is validated by the principal's own epoch alone.
-    ForgetsGroups,
-    /// What every principal of a type holds is not validated.
-    ForgetsWildcards,
-    /// A changed role moves no epoch.
-    ForgetsRoles,
+    #[cfg(feature = "valkey")]
+    Valkey(Valkey),
 }
 
 /// Scopes that are about to move. To be settled when the change is known to be done; otherwise nobody
@@ -147,15 +137,8 @@ pub enum Defect {
 pub(crate) enum Moving<'a> {
     Table(&'a [Scope]),
     InProcess(Announced<'a>),
-}
-
-impl Moving<'_> {
-    /// Says that nothing has changed.
-    pub(crate) fn cancel(self) {
-        if let Self::InProcess(announced) = self {
-            announced.settle();
-        }
-    }
+    #[cfg(feature = "valkey")]
+    Valkey(&'a Valkey, valkey::Marked),
 }
 
 impl EpochSource {
@@ -168,6 +151,13 @@ impl EpochSource {
     /// In this process, which alone writes.
     pub fn in_process(epochs: InProcess) -> Self {
         Self::at(Place::InProcess(epochs))
+    }
+
+    /// In a cache: for any number of processes, at no capacity units. While it cannot be reached, nothing
+    /// that is remembered is used, and nothing that decides can be changed.
+    #[cfg(feature = "valkey")]
+    pub fn valkey(epochs: Valkey) -> Self {
+        Self::at(Place::Valkey(epochs))
     }
 
     fn at(place: Place) -> Self {
@@ -215,14 +205,14 @@ impl Store {
         tenant: &TenantId,
         scopes: &[Scope],
     ) -> Result<Epochs, Error> {
-        match &self.epochs.place {
-            Place::Table => self.table_epochs(tenant, scopes).await,
-            Place::InProcess(epochs) => {
-                let mut epochs = epochs.read(tenant, scopes);
-                epochs.trusts_silence = self.epochs.has(Defect::TrustsSilence);
-                Ok(epochs)
-            }
-        }
+        let mut epochs = match &self.epochs.place {
+            Place::Table => return self.table_epochs(tenant, scopes).await,
+            Place::InProcess(epochs) => epochs.read(tenant, scopes),
+            #[cfg(feature = "valkey")]
+            Place::Valkey(epochs) => epochs.read(tenant, scopes).await,
+        };
+        epochs.trusts_silence = self.epochs.has(Defect::TrustsSilence);
+        Ok(epochs)
     }
 
     /// The epochs of partitions that are about to be read, unless these bring them along.
@@ -238,53 +228,36 @@ impl Store {
         }
     }
 
-    async fn table_epochs(&self, tenant: &TenantId, scopes: &[Scope]) -> Result<Epochs, Error> {
-        let mut keys = Vec::with_capacity(scopes.len());
-        let mut principals = HashMap::new();
-        for scope in scopes {
-            if let Scope::Principal(principal) = scope {
-                let key = key::epoch(tenant, principal);
-                principals.insert(key.clone(), scope);
-                keys.push(key);
-            }
-        }
-        let shared = key::epochs(tenant);
-        if scopes.iter().any(|scope| scope.shared().is_some()) {
-            keys.push(shared.clone());
-        }
-        let items = self.batch_get(&keys).await?;
-        let by_key: HashMap<_, _> =
-            items.iter().filter_map(|item| Some((key::Key::of_item(item)?, item))).collect();
-        let mut epochs = Epochs::default();
-        for scope in scopes {
-            let (item, attribute) = match scope {
-                Scope::Principal(principal) => {
-                    (by_key.get(&key::epoch(tenant, principal)), key::EPOCH)
-                }
-                _ => (by_key.get(&shared), scope.shared().unwrap_or_default()),
-            };
-            // What never changed has no item, and counts as 0.
-            let epoch = item.map_or(Some(0), |item| counter(item, attribute));
-            epochs.read.extend(epoch.map(|epoch| (scope.clone(), Epoch(epoch))));
-        }
-        Ok(epochs)
-    }
-
-    /// Says that scopes are about to move.
-    pub(crate) fn announce<'a>(&'a self, tenant: &TenantId, scopes: &'a [Scope]) -> Moving<'a> {
+    /// Says that scopes are about to move. Where that cannot be said, they must not.
+    pub(crate) async fn announce<'a>(
+        &'a self,
+        tenant: &TenantId,
+        scopes: &'a [Scope],
+    ) -> Result<Moving<'a>, Error> {
         let scopes = if self.epochs.has(Defect::ForgetsRoles) && scopes == [Scope::Policy] {
             &[]
         } else {
             scopes
         };
-        match &self.epochs.place {
-            Place::Table => Moving::Table(scopes),
-            Place::InProcess(epochs) if self.epochs.has(Defect::MovesTooEarly) => {
-                epochs.announce(tenant, scopes).settle();
-                Moving::InProcess(epochs.announce(tenant, &[]))
-            }
-            Place::InProcess(epochs) => Moving::InProcess(epochs.announce(tenant, scopes)),
+        let moving = self.announced(tenant, scopes).await?;
+        if self.epochs.has(Defect::MovesTooEarly) && !matches!(moving, Moving::Table(_)) {
+            self.settle(tenant, moving).await?;
+            return self.announced(tenant, &[]).await;
         }
+        Ok(moving)
+    }
+
+    async fn announced<'a>(
+        &'a self,
+        tenant: &TenantId,
+        scopes: &'a [Scope],
+    ) -> Result<Moving<'a>, Error> {
+        Ok(match &self.epochs.place {
+            Place::Table => Moving::Table(scopes),
+            Place::InProcess(epochs) => Moving::InProcess(epochs.announce(tenant, scopes)),
+            #[cfg(feature = "valkey")]
+            Place::Valkey(epochs) => Moving::Valkey(epochs, epochs.announce(tenant, scopes).await?),
+        })
     }
 
     /// Moves the epochs of what has changed. Until that is done, the change must not be acknowledged.
@@ -298,75 +271,24 @@ impl Store {
                 announced.settle();
                 Ok(())
             }
+            #[cfg(all(feature = "valkey", feature = "defects"))]
+            Moving::Valkey(epochs, marked) if self.epochs.has(Defect::SettlesOwnMarkOnly) => {
+                epochs.settle_own(marked).await
+            }
+            #[cfg(feature = "valkey")]
+            Moving::Valkey(epochs, marked) => epochs.settle(marked).await,
         }
     }
-
-    async fn shared_epochs_move(
-        &self,
-        tenant: &TenantId,
-        update_expression: String,
-    ) -> Result<(), Error> {
-        let call = Call::begin();
-        let output = self
-            .client
-            .update_item()
-            .table_name(&self.tables.core)
-            .set_key(Some(key::epochs(tenant).into_item()))
-            .update_expression(update_expression)
-            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| Error::from_sdk("UpdateItem", &error))?;
-        call.end_write(output.consumed_capacity());
-        Ok(())
-    }
 }
 
-/// The update expression that moves shared epochs, `:one` being 1; `None` where none of them is shared.
-pub(crate) fn add_one<'a>(scopes: impl IntoIterator<Item = &'a Scope>) -> Option<String> {
-    let shared = scopes.into_iter().filter_map(Scope::shared);
-    let counters: Vec<String> = shared.map(|name| format!("{name} :one")).collect();
-    (!counters.is_empty()).then(|| format!("ADD {}", counters.join(", ")))
-}
-
-/// What an item of a principal's partition adds to the sum beside its epoch: the same for the same item
-/// only. A sum of such weights says which items it was made of, so that an epoch and items that
-/// were read beside it, but not at one moment, show that they do not belong together. 48 bits of a hash, so
-/// that the sum of ten thousands is exact wherever it is read.
-pub(crate) fn weight(item: &Item) -> i64 {
-    let mut hash = Sha256::new();
-    for part in [text(item, "sk"), text(item, "id"), text(item, "created_at")] {
-        let part = part.unwrap_or_default();
-        hash.update([part.len().to_le_bytes().as_slice(), part.as_bytes()].concat());
-    }
-    hash.update(counter(item, "version").unwrap_or_default().to_le_bytes());
-    let [a, b, c, d, e, f, ..]: [u8; 32] = hash.finalize().into();
-    i64::from_le_bytes([a, b, c, d, e, f, 0, 0])
-}
-
-/// The epoch that a whole partition of a principal was read under; `None` where epoch and items do not
-/// add up, because a change was being applied while they were read.
-pub(crate) fn epoch_within(partition: &[Item]) -> Option<Epoch> {
-    let (mut epoch, mut held, mut sum) = (0, 0, 0);
-    for item in partition {
-        if text(item, "sk") == Some(key::EPOCH) {
-            epoch = counter(item, key::EPOCH)?;
-            held = number(item, key::HELD)?;
-        } else {
-            sum += weight(item);
+impl Moving<'_> {
+    /// Says that nothing has changed.
+    pub(crate) async fn cancel(self) {
+        match self {
+            Self::Table(_) => {}
+            Self::InProcess(announced) => announced.settle(),
+            #[cfg(feature = "valkey")]
+            Self::Valkey(epochs, marked) => epochs.cancel(marked).await,
         }
     }
-    (held == sum).then_some(Epoch(epoch))
-}
-
-fn counter(item: &Item, name: &str) -> Option<u64> {
-    match item.get(name) {
-        None => Some(0),
-        Some(value) => value.as_n().ok()?.parse().ok(),
-    }
-}
-
-fn number(item: &Item, name: &str) -> Option<i64> {
-    item.get(name).map_or(Some(0), |value| value.as_n().ok()?.parse().ok())
 }

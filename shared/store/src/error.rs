@@ -34,6 +34,10 @@ pub enum Error {
     /// The table could not be reached, or did not say whether it did it. Try again with the same key.
     #[error("the table is unavailable: {0}")]
     Unavailable(String),
+    /// Where the epochs live, it cannot be said that something is about to change. It was not changed. Try
+    /// again later.
+    #[error("the epochs cannot be moved: {0}")]
+    Epochs(String),
     /// The list cursor is not one that this tenant was given for this list.
     #[error("the cursor was not issued for this list")]
     Cursor,

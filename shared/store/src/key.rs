@@ -46,6 +46,8 @@
 //! | `undelivered`, while pending (events table) | `undelivered/<shard>` | `<created_at>/<event id>` |
 //! | `chains`, each chain's first commit (audit table) | `audit-chain` | `<recorded_at>/<tenant>` |
 
+#[cfg(feature = "valkey")]
+mod cache;
 mod ledger;
 mod listings;
 
@@ -60,6 +62,8 @@ use sha2::{Digest, Sha256};
 
 use crate::item::{Item, text};
 use crate::receipt::ReceiptSlot;
+#[cfg(feature = "valkey")]
+pub(crate) use cache::*;
 pub(crate) use ledger::*;
 pub(crate) use listings::*;
 

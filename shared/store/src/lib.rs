@@ -79,7 +79,9 @@ pub use commit::{COMMIT_ATTEMPTS_MAX, Intent};
 pub use consumptions::{CONSUMPTION_SECONDS, Claim, Consumption, LEASE_SECONDS};
 pub use deliveries::{Mark, Undelivered, UndeliveredPosition};
 pub use entities::{EntityFilter, Placed};
-pub use epochs::{Defect, EpochSource, InProcess};
+pub use epochs::{CacheAccess, CacheDoor, Defect, EpochSource, InProcess};
+#[cfg(feature = "valkey")]
+pub use epochs::{Limits as CacheLimits, Valkey};
 pub use error::{Error, Guard};
 pub use events::{EventFilter, Ingested, event_id_in, event_id_of};
 pub use graph::Graph;

@@ -16,6 +16,9 @@ pub struct Usage {
     pub calls: u32,
     /// The longest chain of calls of which each began only when the one before had ended.
     pub round_trips: u32,
+    /// How often the cache of epochs did not answer, or not what it was asked: then what is remembered was
+    /// read again, or what was to be changed was not.
+    pub epochs_unread: u32,
 }
 
 tokio::task_local! {
@@ -65,6 +68,12 @@ impl Call {
     }
 }
 
+/// Counts that the cache of epochs did not answer.
+#[cfg(feature = "valkey")]
+pub(crate) fn epochs_unread() {
+    with_usage(|usage| usage.epochs_unread += 1);
+}
+
 fn units<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) -> f64 {
     consumed.into_iter().filter_map(ConsumedCapacity::capacity_units).sum()
 }
@@ -92,6 +101,9 @@ mod tests {
             Call::begin().end_write(&[consumed(2.0)]);
         })
         .await;
-        assert_eq!(usage, Usage { read_units: 1.5, write_units: 2.0, calls: 3, round_trips: 2 });
+        assert_eq!(
+            usage,
+            Usage { read_units: 1.5, write_units: 2.0, calls: 3, round_trips: 2, epochs_unread: 0 }
+        );
     }
 }
