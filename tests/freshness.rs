@@ -277,7 +277,7 @@ async fn lose(
             // A change that loses its connection twice is refused.
             1 | 2 if changes > cut_at + 1 => {
                 cut_at = changes;
-                server.send(&["CLIENT", "KILL", "TYPE", "normal"])
+                server.send::<()>(&["CLIENT", "KILL", "TYPE", "normal"]);
             }
             _ => {
                 let keys = server.keys();

@@ -122,7 +122,7 @@ impl Server {
         let script = "for _, key in ipairs(redis.call('KEYS', 'epr:epoch:{*')) do \
                       local held = redis.call('GET', key) \
                       if held and held:sub(1, 1) == 'm' then redis.call('DEL', key) end end";
-        self.send(&["EVAL", script, "0"])
+        self.send::<()>(&["EVAL", script, "0"]);
     }
 
     /// The epochs of this server, by a connection of their own.
