@@ -63,6 +63,14 @@ const check = ({ type, id, permission, principal }) => {
   });
 };
 
+// By default SpiceDB answers from a moment up to five seconds ago: until it sees what was written last, its answers
+// would not be about this world.
+const [type, id, permission, of] = relationships.at(-1);
+const principal = of.split(":")[1];
+while (!(await check({ type, id, permission, principal }))) {
+  await new Promise((resume) => setTimeout(resume, 200));
+}
+
 createServer((request, response) => {
   const answer = (status, body) => {
     response.writeHead(status, { "Content-Type": "application/json" });

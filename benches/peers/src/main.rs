@@ -37,7 +37,7 @@ const SERVED_TO_CHECK: usize = 1_000;
 /// For one engine and one world, loading included.
 const CELL_MAX: Duration = Duration::from_secs(900);
 
-const USAGE: &str = "peers [--check] [--only NAME]";
+const USAGE: &str = "peers [--check] [--only NAME], or peers --draw";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -47,6 +47,8 @@ fn main() -> ExitCode {
             return answer(key, assignments, seconds, engines::run);
         }
         [] => all(false, None),
+        // The figures of the last run once more, as tables and picture.
+        ["--draw"] => Report::last(&place()).write(&place()),
         ["--check"] => all(true, None),
         ["--only", name] => all(false, Some(name)),
         ["--check", "--only", name] => all(true, Some(name)),
@@ -58,23 +60,27 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+fn place() -> Place {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    Place { scratch: repository.join("target/peers"), repository }
+}
+
 /// Everyone in turn; with `check`, only whether they agree. What is not whole is not written to the documents.
 fn all(check: bool, only: Option<&str>) {
     let is_asked = |name: &str| only.is_none_or(|only| name.contains(only));
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
-    let place = Place { scratch: repository.join("target/peers"), repository };
+    let place = place();
     let mut report = Report::begin();
+    for server in SERVERS.iter().filter(|it| is_asked(it.package) || is_asked(it.form)) {
+        let (assignments, seconds) = if check { (SERVED_TO_CHECK, 0) } else { (SERVED, 10) };
+        let served = server.run(&place, World::of(assignments), seconds);
+        eprintln!("{}, {}: {} answers agree", server.package, server.form, served.agreed);
+        report.servers.push(Server::of(&place, server, served));
+    }
     let sizes = if check { &SIZES[..2] } else { &SIZES[..] };
     let contenders = CONTENDERS.iter().filter(|it| is_asked(it.key) || is_asked(it.package));
     for contender in contenders {
         let cells = sizes.iter().map(|size| engine(contender, *size, if check { 0 } else { 10 }));
         report.engines.push(Engine::of(contender, cells.collect()));
-    }
-    for server in SERVERS.iter().filter(|server| is_asked(server.package)) {
-        let (assignments, seconds) = if check { (SERVED_TO_CHECK, 0) } else { (SERVED, 10) };
-        let served = server.run(&place, World::of(assignments), seconds);
-        eprintln!("{}, {}: {} answers agree", server.package, server.form, served.agreed);
-        report.servers.push(Server::of(&place, server, served));
     }
     report.end();
     if !check {

@@ -5,8 +5,12 @@ use std::fmt::Write as _;
 use crate::SIZES;
 use crate::report::{Engine, Server, number};
 
-const COLOURS: [&str; 8] =
-    ["#1f4e9c", "#4f8fe0", "#b3261e", "#e88", "#2e7d32", "#8bc34a", "#8e5a00", "#e0a030"];
+/// One hue for each package, in the order of the engines.
+const COLOURS: [&str; 9] = [
+    "#1f4e9c", "#6fa8dc", "#3d78c8", "#b3261e", "#e57368", "#2e7d32", "#7cb342", "#8e5a00",
+    "#d99a2b",
+];
+const PEER: &str = COLOURS[3];
 
 /// Decades of microseconds from the bottom of the picture to its top.
 const DECADES: std::ops::RangeInclusive<i32> = -1..=6;
@@ -84,7 +88,7 @@ fn bars(svg: &mut String, servers: &[Server]) -> std::fmt::Result {
         for load in &served.loads {
             y += 20.0;
             let (width, rate) = (230.0 * load.per_second / most, number(load.per_second));
-            let colour = if *package == "epr" { COLOURS[0] } else { COLOURS[2] };
+            let colour = if package == "epr" { COLOURS[0] } else { PEER };
             writeln!(
                 svg,
                 r#"<rect x="620" y="{:.1}" width="{width:.1}" height="14" fill="{colour}"/>

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::thread::available_parallelism;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::SIZES;
 use crate::contest::Cell;
@@ -17,7 +17,7 @@ use crate::servers::{self, Place, Served, cerbos, npm_version, spicedb};
 const BEGINNING: &str = "<!-- Between here and the end mark: written by scripts/peers.sh. -->\n";
 const END: &str = "<!-- The end mark. -->\n";
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Report {
     machine: String,
     /// What else the machine did: processes that wanted a core, in the minute before.
@@ -27,27 +27,28 @@ pub(crate) struct Report {
     pub(crate) servers: Vec<Server>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Engine {
-    pub(crate) package: &'static str,
+    pub(crate) package: String,
     pub(crate) version: String,
-    pub(crate) form: &'static str,
+    pub(crate) form: String,
     /// For each of the sizes; or why not.
     pub(crate) cells: Vec<Result<Cell, String>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Server {
-    pub(crate) package: &'static str,
+    pub(crate) package: String,
     pub(crate) version: String,
-    pub(crate) form: &'static str,
+    pub(crate) form: String,
     pub(crate) served: Served,
 }
 
 impl Engine {
     pub(crate) fn of(contender: &Contender, cells: Vec<Result<Cell, String>>) -> Self {
         let Contender { package, form, .. } = *contender;
-        Self { package, version: crate_version(package), form, cells }
+        let version = crate_version(package);
+        Self { package: package.to_owned(), version, form: form.to_owned(), cells }
     }
 
     /// A figure at every size.
@@ -70,7 +71,8 @@ impl Server {
             "spicedb" => npm_version(place, spicedb::PACKAGE),
             ours => crate_version(ours),
         };
-        Self { package: server.package, version, form: server.form, served }
+        let (package, form) = (server.package.to_owned(), server.form.to_owned());
+        Self { package, version, form, served }
     }
 }
 
@@ -88,6 +90,12 @@ impl Report {
 
     pub(crate) fn end(&mut self) {
         self.load_after = load_average();
+    }
+
+    /// What the last whole run found.
+    pub(crate) fn last(place: &Place) -> Self {
+        let json = fs::read_to_string(place.repository.join("docs/peers.json")).unwrap();
+        serde_json::from_str(&json).unwrap()
     }
 
     pub(crate) fn write(&self, place: &Place) {
@@ -176,7 +184,7 @@ impl Report {
             let memory = [served.memory_bytes, served.memory_after_bytes]
                 .map(|bytes| number(mebibytes(bytes)));
             let memory = memory.join(" → ");
-            let asked = served.loads.iter().map(|load| (*form, load));
+            let asked = served.loads.iter().map(|load| (form.as_str(), load));
             let front = served.front.iter().map(|load| ("the node server, asked nothing", load));
             for (form, load) in asked.chain(front) {
                 let [p50, p99] = [load.p50_microseconds, load.p99_microseconds]
