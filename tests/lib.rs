@@ -14,12 +14,15 @@ pub mod faults;
 pub mod freshness;
 pub mod ledger;
 pub mod messaging;
+mod reply;
+pub mod tokens;
 pub mod valkey;
 pub mod writers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use ::authorizer::{Fetch, Issuer};
 use api::{App, AuditDecisions, Config};
 use axum::body::Body;
 use domain::entity_type::Registry;
@@ -27,15 +30,18 @@ use domain::id::Ids;
 use domain::time::{Clock, Timestamp};
 use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::BodyExt;
+use local::authorizer::Authorizer;
 use local::embedded::Embedded;
 use local::system::{Surroundings, System};
 use serde_json::{Value, json};
 use store::EpochSource;
-use store::meter::Usage;
 
 use crate::contract::Contract;
 use crate::faults::Faults;
 use crate::messaging::Messages;
+use crate::tokens::Places;
+
+pub use reply::Reply;
 
 /// 2026-11-23T03:30:53Z, when every world begins.
 const BEGINNING_MICROSECONDS: i64 = 1_795_404_653_000_000;
@@ -59,23 +65,6 @@ pub struct Tenant {
     headers: HeaderMap,
 }
 
-/// An answer.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// Its status.
-    pub status: u16,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body, to the byte.
-    pub bytes: Vec<u8>,
-    /// The same as text.
-    pub text: String,
-    /// Its body as JSON; null where it is none.
-    pub body: Value,
-    /// What it cost.
-    pub usage: Usage,
-}
-
 impl Default for World {
     fn default() -> Self {
         Self::new()
@@ -91,34 +80,55 @@ impl World {
     /// A new deployment whose audit ledger hears of these decisions, by a way that can fail.
     pub fn auditing(audit_decisions: AuditDecisions, faults: &Faults) -> Self {
         let surroundings = Surroundings { audit_decisions, ..Surroundings::default() };
-        Self::start(faults, surroundings, Some(EpochSource::table()))
+        Self::start(faults, surroundings, Some(EpochSource::table()), None)
     }
 
     /// A new deployment with entity types beside the built-in ones.
     pub fn with_types(names: &str) -> Self {
         let entity_types = Registry::parse_names(names).unwrap();
         let surroundings = Surroundings { entity_types, ..Surroundings::default() };
-        Self::start(&Faults::none(), surroundings, Some(EpochSource::table()))
+        Self::start(&Faults::none(), surroundings, Some(EpochSource::table()), None)
     }
 
     /// A new deployment whose way to the database can fail.
     pub fn with_faults(faults: &Faults) -> Self {
-        Self::start(faults, Surroundings::default(), Some(EpochSource::table()))
+        Self::start(faults, Surroundings::default(), Some(EpochSource::table()), None)
+    }
+
+    /// A new deployment that lets in by the tokens of [`tokens::issuers`], whose keys are in these places.
+    pub fn with_tokens(places: &Places) -> Self {
+        Self::trusting(tokens::issuers(), places)
+    }
+
+    /// A new deployment that lets in by the tokens of issuers whose keys are in these places.
+    pub fn trusting(issuers: Vec<Issuer>, places: &Places) -> Self {
+        let (faults, epochs) = (Faults::none(), Some(EpochSource::table()));
+        Self::start(&faults, Surroundings::default(), epochs, Some((issuers, places.fetch())))
     }
 
     /// A new deployment in one process that alone writes, as `epr local` is.
     pub fn in_one_process() -> Self {
-        Self::start(&Faults::none(), Surroundings::default(), None)
+        Self::start(&Faults::none(), Surroundings::default(), None, None)
     }
 
     // By default as deployed: what a decision costs is what it costs there.
-    fn start(faults: &Faults, surroundings: Surroundings, epochs: Option<EpochSource>) -> Self {
+    fn start(
+        faults: &Faults,
+        surroundings: Surroundings,
+        epochs: Option<EpochSource>,
+        trusted: Option<(Vec<Issuer>, Fetch)>,
+    ) -> Self {
         let now = Arc::new(AtomicI64::new(BEGINNING_MICROSECONDS));
         let reading = now.clone();
+        let clock = Clock::from_fn(move || {
+            Timestamp::from_microseconds(reading.load(Ordering::SeqCst)).unwrap()
+        });
+        let trusting = |(issuers, fetch)| {
+            Authorizer::On(::authorizer::Authorizer::new(issuers, &fetch, clock.clone()))
+        };
         let surroundings = Surroundings {
-            clock: Clock::from_fn(move || {
-                Timestamp::from_microseconds(reading.load(Ordering::SeqCst)).unwrap()
-            }),
+            authorizer: trusted.map_or_else(Authorizer::off, trusting),
+            clock: clock.clone(),
             epochs,
             public_url: Some(PUBLIC_URL.to_owned()),
             ..surroundings
@@ -340,58 +350,5 @@ impl Tenant {
     pub async fn may(&self, user: &str, action: &str, resource: &str) -> bool {
         let body = serde_json::json!({"user_id": user, "action": action, "resource_id": resource});
         self.post("/api/v1/authorize", body).await.expect(200)["authorized"].as_bool().unwrap()
-    }
-}
-
-impl Reply {
-    /// An answer with its body, whatever that is.
-    pub fn of(parts: http::response::Parts, bytes: &[u8], usage: Usage) -> Self {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        let body = serde_json::from_str(&text).unwrap_or_default();
-        let (status, bytes) = (parts.status.as_u16(), bytes.to_vec());
-        Self { status, headers: parts.headers, bytes, text, body, usage }
-    }
-
-    /// The body of an answer that must have a status.
-    #[track_caller]
-    pub fn expect(&self, status: u16) -> &Value {
-        assert_eq!(self.status, status, "{}", self.text);
-        &self.body
-    }
-
-    /// A refusal that must have a status and a code, be problem+json, and say its code and trace.
-    #[track_caller]
-    pub fn expect_problem(&self, status: u16, code: &str) -> &Value {
-        assert_eq!(
-            (self.status, self.body["code"].as_str()),
-            (status, Some(code)),
-            "{}",
-            self.text
-        );
-        assert_eq!(self.header("content-type"), Some("application/problem+json"));
-        assert_eq!(self.body["status"], status);
-        assert!(
-            self.body["trace_id"].as_str().is_some_and(|trace| trace.len() == 32),
-            "{}",
-            self.text
-        );
-        &self.body
-    }
-
-    /// The pointers of all faults of a refusal.
-    pub fn pointers(&self) -> Vec<&str> {
-        let faults = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
-        faults.iter().filter_map(|fault| fault["pointer"].as_str()).collect()
-    }
-
-    /// The items of a page, by id.
-    pub fn ids(&self) -> Vec<&str> {
-        let items = self.body["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-        items.iter().filter_map(|item| item["id"].as_str()).collect()
-    }
-
-    /// A header.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }

@@ -5,9 +5,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use api::AuditDecisions;
+use ::authorizer::development::{Development, NAME};
+use ::authorizer::{Fetch, Issuer};
+use api::{AuditDecisions, Sealed, Secrets};
+use axum::Router;
 use clap::Args;
 use domain::entity_type::Registry;
+use domain::time::Clock;
+use local::authorizer::{Authorizer, keys};
 use local::server::{self, Services};
 use local::system::{Surroundings, System};
 use tokio::net::TcpListener;
@@ -22,8 +27,11 @@ const PUMP_STOP: Duration = Duration::from_secs(5);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The routes are those of template.yaml, the functions those that run on Lambda, and the database is
-DynamoDB's own API over SQLite. There is no authentication: every caller is the service `local`, in the
-tenant of the X-Tenant-Id header or else in `default`; so it listens on 127.0.0.1 only.
+DynamoDB's own API over SQLite. Without --auth there is no authentication: every caller is the service `local`,
+in the tenant of the X-Tenant-Id header or else in `default`; so it listens on 127.0.0.1 only.
+
+With --auth every request needs a token, as in a deployment: one of `epr token`, or of the issuers in
+EPR_TOKEN_ISSUERS (docs/SECURITY.md). Tables, topics and queues beside the API stay open to this machine.
 
 The topics and queues of the template are on the same port, for the AWS CLI and every other client:
   aws --endpoint-url http://127.0.0.1:8000 sqs list-queues
@@ -34,6 +42,7 @@ Examples:
   epr local                         keep data in .epr, listen on port 8000
   epr local --memory --port 9000    keep nothing
   epr local --data /var/lib/epr     keep data elsewhere
+  epr local --auth                  let in who has a token
   epr local --entity-types record   let entities be of a type of your own")]
 pub(crate) struct Arguments {
     /// The port to listen on; 0 for any that is free
@@ -45,6 +54,21 @@ pub(crate) struct Arguments {
     /// Keep the data in memory, and nothing after the end
     #[arg(long)]
     memory: bool,
+    /// Let in only who has a token
+    #[arg(long)]
+    auth: bool,
+    /// Issuers that are trusted beside `epr token`, in JSON
+    #[arg(
+        long,
+        env = "EPR_TOKEN_ISSUERS",
+        value_name = "JSON",
+        default_value = "",
+        hide_env_values = true
+    )]
+    token_issuers: String,
+    /// The secret of an issuer of --token-issuers. Meant to be set as a variable: arguments are seen by all
+    #[arg(long, env = "EPR_TOKEN_SECRET", hide = true, hide_env_values = true)]
+    token_secret: Option<String>,
     /// Entity types beside the built-in ones, with commas between them
     #[arg(long, env = "EPR_ENTITY_TYPES", value_name = "NAMES", default_value = "")]
     entity_types: String,
@@ -70,7 +94,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let entity_types = Registry::parse_names(&arguments.entity_types)
         .map_err(|refusal| format!("--entity-types: `{}` {refusal}", arguments.entity_types))?;
     let public_url = Some(format!("http://{address}"));
+    let clock = Clock::system();
+    let (authorizer, keys) = authorizer(&arguments, &clock)?;
     let surroundings = Surroundings {
+        authorizer,
+        clock,
         public_url,
         entity_types,
         audit_decisions: arguments.audit_decisions,
@@ -95,6 +123,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         messaging: system.messaging.router(),
         tables: system.embedded.router(),
         docs: local::docs::router().map_err(|error| error.to_string())?,
+        keys,
     };
     let served = server::serve(listener, system.gateway, Some(services), stopped).await;
     sweeper.abort();
@@ -109,6 +138,29 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     Ok(())
 }
 
+/// Who is let in, and the keys of this machine's own issuer.
+fn authorizer(
+    arguments: &Arguments,
+    clock: &Clock,
+) -> Result<(Authorizer, Option<Router>), String> {
+    if !arguments.auth {
+        return Ok((Authorizer::off(), None));
+    }
+    let development = Development::open(&arguments.data).map_err(|error| error.to_string())?;
+    let mut issuers =
+        Issuer::parse_list(&arguments.token_issuers).map_err(|error| error.to_string())?;
+    if issuers.iter().any(|issuer| issuer.name == NAME) {
+        return Err(format!(
+            "EPR_TOKEN_ISSUERS: `{NAME}` is the name of this machine's own issuer"
+        ));
+    }
+    issuers.push(development.trusted());
+    let secrets = Secrets::of(arguments.token_secret.clone().map(Sealed::new));
+    let fetch = Fetch::everywhere(secrets);
+    let authorizer = ::authorizer::Authorizer::new(issuers, &fetch, clock.clone());
+    Ok((Authorizer::On(authorizer), Some(keys(&development.key_set()))))
+}
+
 fn banner(address: SocketAddr, arguments: &Arguments, routes: usize) {
     let data = if arguments.memory {
         "in memory: gone when this ends".to_owned()
@@ -116,12 +168,17 @@ fn banner(address: SocketAddr, arguments: &Arguments, routes: usize) {
         let folder = arguments.data.canonicalize().unwrap_or_else(|_| arguments.data.clone());
         format!("in {}", folder.display())
     };
+    let authentication = if arguments.auth {
+        "on: `epr token` makes tokens; this listens on loopback only"
+    } else {
+        "off: every caller is `local`; so this listens on loopback only"
+    };
     eprintln!(
         "EPR is up, with the {routes} routes of template.yaml
 
   address         http://{address}
   data            {data}
-  authentication  off: every caller is `local`; so this listens on loopback only
+  authentication  {authentication}
   API             http://{address}/docs
   next            epr seed --url http://{address}
   queues, topics  aws --endpoint-url http://{address} sqs list-queues

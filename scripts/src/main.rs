@@ -12,6 +12,7 @@ mod openapi;
 mod remote;
 mod replay;
 mod seed;
+mod token;
 mod verify;
 
 use std::io::Write;
@@ -43,6 +44,8 @@ enum Command {
     Local(local::Arguments),
     /// Fill a running system with a demo tenant: issuers, SPVs, offerings, investors, roles, assignments
     Seed(seed::Arguments),
+    /// Make a token to call `epr local --auth` with
+    Token(token::Arguments),
     /// Ask a running system whether a principal may do something, and why
     Check(ask::Check),
     /// List the principals who may do something
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Local(arguments) => runtime.block_on(local::run(arguments)),
         Command::Seed(arguments) => runtime.block_on(seed::run(arguments)),
+        Command::Token(arguments) => token::run(arguments),
         Command::Check(arguments) => return runtime.block_on(ask::check(arguments)),
         Command::WhoCan(arguments) => runtime.block_on(ask::who_can(arguments)),
         Command::WhatCan(arguments) => runtime.block_on(ask::what_can(arguments)),

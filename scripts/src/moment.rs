@@ -30,19 +30,24 @@ impl FromStr for Moment {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let ago = || {
-            let unit = text.chars().last()?;
-            let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
-            let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
-            i64::from(number).checked_mul(*seconds)
-        };
-        if let Some(seconds) = ago() {
+        if let Ok(seconds) = seconds(text) {
             return Ok(Self::Ago(seconds));
         }
         Timestamp::parse(text).map(Self::At).map_err(|_| {
             "must be a time such as `2026-11-23T03:30:53Z`, or how long ago, such as `90s`, `5m`, `2h` or `7d`"
         })
     }
+}
+
+/// A time of so many units, in seconds.
+pub(crate) fn seconds(text: &str) -> Result<i64, &'static str> {
+    let read = || {
+        let unit = text.chars().last()?;
+        let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
+        i64::from(number).checked_mul(*seconds)
+    };
+    read().ok_or("must be a number and a unit, such as `90s`, `5m`, `2h` or `7d`")
 }
 
 /// How long ago a moment was, in its largest whole unit.

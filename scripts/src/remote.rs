@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use domain::time::Timestamp;
 use jiff::fmt::rfc2822;
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
@@ -32,9 +32,12 @@ pub(crate) struct Place {
     /// The running system. Requests to `*.amazonaws.com` are signed with the AWS credentials found here
     #[arg(long, default_value = "http://127.0.0.1:8000", value_parser = address)]
     url: Url,
-    /// The tenant whose data it is
-    #[arg(long, default_value = "default")]
-    tenant: String,
+    /// The tenant whose data it is; `default`, or that of the token, where none is named
+    #[arg(long)]
+    tenant: Option<String>,
+    /// A token to call with, such as one of `epr token`
+    #[arg(long, env = "EPR_TOKEN", hide_env_values = true)]
+    token: Option<String>,
 }
 
 /// A running system as one tenant sees it. Clones share their connections.
@@ -44,6 +47,10 @@ pub(crate) struct Remote {
     /// Without a slash at its end.
     pub(crate) url: String,
     pub(crate) tenant: String,
+    /// Whether requests name the tenant. A token of one tenant says by itself which.
+    names_tenant: bool,
+    /// The `Authorization` header with the token.
+    bearer: Option<HeaderValue>,
     signer: Option<Signer>,
 }
 
@@ -91,6 +98,21 @@ impl Place {
         self.url.host_str().and_then(signing::region_in)
     }
 
+    /// The header with the token, where there is one. Who overhears a token has it, so it is sent to this machine
+    /// or over TLS.
+    fn bearer(&self) -> Result<Option<HeaderValue>, String> {
+        let Some(token) = self.token.as_ref().filter(|token| !token.is_empty()) else {
+            return Ok(None);
+        };
+        if self.url.scheme() != "https" && !self.is_local() {
+            return Err(format!("no token is sent to {}: it would go without TLS", self.address()));
+        }
+        let header = HeaderValue::from_str(&format!("Bearer {token}"));
+        let mut header = header.map_err(|_| "the token has characters that no token has")?;
+        header.set_sensitive(true);
+        Ok(Some(header))
+    }
+
     /// Its address, without a slash at its end.
     pub(crate) fn address(&self) -> &str {
         self.url.as_str().trim_end_matches('/')
@@ -136,17 +158,22 @@ impl Remote {
             client = client.no_proxy();
         }
         let client = client.build().map_err(|error| root_cause(&error))?;
+        let bearer = place.bearer()?;
         let signer = match place.url.host_str() {
-            Some(host) if signing::is_aws(host) => Some(Signer::of(host).await?),
+            Some(host) if signing::is_aws(host) && bearer.is_none() => {
+                Some(Signer::of(host).await?)
+            }
             _ => None,
         };
-        let (url, tenant) = (place.address().to_owned(), place.tenant.clone());
-        Ok(Self { client, url, tenant, signer })
+        let names_tenant = place.tenant.is_some() || bearer.is_none();
+        let tenant = place.tenant.clone().unwrap_or_else(|| api::TENANT_DEFAULT.to_owned());
+        let url = place.address().to_owned();
+        Ok(Self { client, url, tenant, names_tenant, bearer, signer })
     }
 
     /// The same system as another tenant sees it.
     pub(crate) fn of_tenant(&self, tenant: &str) -> Self {
-        Self { tenant: tenant.to_owned(), ..self.clone() }
+        Self { tenant: tenant.to_owned(), names_tenant: true, ..self.clone() }
     }
 
     /// The answer, where it is a success. A request that may be repeated is, a few times, when the answer
@@ -173,7 +200,12 @@ impl Remote {
     async fn send(&self, call: &Call<'_>) -> Result<Answer, Failure> {
         let url = format!("{}{}", self.url, call.path);
         let mut request = self.client.request(call.method.clone(), &url);
-        request = request.header("x-tenant-id", &self.tenant);
+        if self.names_tenant {
+            request = request.header("x-tenant-id", &self.tenant);
+        }
+        if let Some(bearer) = &self.bearer {
+            request = request.header(AUTHORIZATION, bearer);
+        }
         if !call.query.is_empty() {
             request = request.query(&call.query);
         }
@@ -230,6 +262,14 @@ impl Remote {
         if is_unknown && self.signer.is_some() {
             reason += "; the request was signed, so ask whether these AWS credentials \
                        (AWS_PROFILE) may `execute-api:Invoke` there";
+        }
+        if status == StatusCode::UNAUTHORIZED && self.signer.is_none() {
+            reason += match self.bearer {
+                Some(_) => {
+                    "; make another token, such as with `epr token`, and set EPR_TOKEN to it"
+                }
+                None => "; it wants a token: set EPR_TOKEN, or name one with --token",
+            };
         }
         let is_passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
         let after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());

@@ -43,6 +43,9 @@ async fn deliver() -> Vec<Step> {
     writer.step_with("the same 256 once more", events(2, 258), &[]).await;
     writer.step_with("one that cannot be read", queued([json!({})]), &[]).await;
     steps.append(&mut writer.steps);
+    let mut gate = Delivery::new("authorizer").await;
+    gate.step_with("a token", json!({"headers": {"authorization": "Bearer a.b.c"}}), &[]).await;
+    steps.append(&mut gate.steps);
     let mut verification = Delivery::of_ledger();
     verification.append("first", 1).await;
     verification.step("a new chain of one record", &[]).await;

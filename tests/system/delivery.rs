@@ -81,7 +81,6 @@ impl Post {
             ("tenant_id", "default"),
             ("principal_id", "local"),
             ("principal_type", "service"),
-            ("scopes", ""),
             ("via", "local"),
         ] {
             authorizer.fields.insert(name.to_owned(), json!(value));

@@ -194,7 +194,7 @@ fn called_by(kind: &str, principal: &str) -> RequestContext {
     let context = json!({
         "http": {"method": "POST"},
         "authorizer": {"lambda": {
-            "tenant_id": "default", "principal_type": kind, "principal_id": principal, "scopes": "", "via": "jwt",
+            "tenant_id": "default", "principal_type": kind, "principal_id": principal, "via": "jwt",
         }},
     });
     RequestContext::ApiGatewayV2(serde_json::from_value(context).unwrap())

@@ -5,7 +5,7 @@
     reason = "a test that cannot go on fails, with the place where it could not"
 )]
 
-mod attempts;
+pub(crate) mod attempts;
 
 use http::Method;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use crate::tables::{Tables, assert_same, tables, text};
 use crate::tour::operations;
 
 /// The owner of a full world. The names of the others are made to be taken for it.
-const OWNER: &str = "acme";
+pub(crate) const OWNER: &str = "acme";
 const STRANGER: &str = "4:acme";
 const NEWCOMER: &str = "4:acmf";
 

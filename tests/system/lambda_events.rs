@@ -63,12 +63,14 @@ const NOTHING_VERIFIED: &str =
     r#"{"faulty":0,"lag_seconds":0.0,"unverified":0,"verified":0,"whole":0}"#;
 
 /// The samples of the others, with the answer.
-const WORKERS: [(&str, &str); 7] = [
+const WORKERS: [(&str, &str); 9] = [
     ("audit-append/queue", r#"{"batchItemFailures":[]}"#),
     ("audit-append/topic", r#"{"batchItemFailures":[]}"#),
     ("audit-verify/daily", NOTHING_VERIFIED),
     ("audit-verify/minutely", NOTHING_VERIFIED),
     ("audit-verify/reset", NOTHING_VERIFIED),
+    ("authorizer/issuer-unknown", r#"{"context":{"refusal":"invalid"},"isAuthorized":true}"#),
+    ("authorizer/no-token", r#"{"context":{"refusal":"missing"},"isAuthorized":true}"#),
     ("outbox-relay/stream", r#"{"batchItemFailures":[]}"#),
     (
         "outbox-sweeper/schedule",

@@ -12,6 +12,7 @@ mod dlq;
 mod events;
 mod ledger;
 mod replay;
+mod token;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -29,7 +30,7 @@ fn epr(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epr"));
     command.args(words).env("EPR_LOG_LEVEL", "ERROR").stdin(Stdio::null());
     command.env_remove("EPR_AUDIT_SQS_URL").env_remove("EPR_OUTBOX_DLQ_URL");
-    command.env_remove("EPR_AUDIT_TABLE");
+    command.env_remove("EPR_AUDIT_TABLE").env_remove("EPR_TOKEN").env_remove("EPR_TOKEN_ISSUERS");
     command
 }
 
@@ -54,7 +55,13 @@ impl Server {
 
     /// As [`Self::start`], on a port.
     fn start_on(folder: Option<&Path>, port: &str) -> Self {
+        Self::start_with(folder, port, &[])
+    }
+
+    /// As [`Self::start_on`], with more words.
+    fn start_with(folder: Option<&Path>, port: &str, more: &[&str]) -> Self {
         let mut command = epr(&["local", "--port", port]);
+        command.args(more);
         match folder {
             Some(folder) => command.arg("--data").arg(folder),
             None => command.arg("--memory"),

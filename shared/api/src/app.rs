@@ -15,6 +15,7 @@ use crate::cache::CacheConfig;
 use crate::decision_log::AuditDecisions;
 use crate::delivery::{Addresses, Messaging};
 use crate::ledger::{DEPLOYMENT_DEFAULT, LedgerConfig, Notary};
+use crate::secrets::{Sealed, Secrets};
 
 /// How long one call to AWS may take, and with the SDK's own retries. DynamoDB answers in milliseconds;
 /// what takes longer is lost, and better asked again than waited for.
@@ -43,6 +44,8 @@ pub struct App {
     pub messaging: Messaging,
     /// Who signs the checkpoints of the audit ledger, in a function that publishes them.
     pub notary: Option<Notary>,
+    /// The secrets that are kept elsewhere, in a function that needs some.
+    pub secrets: Secrets,
     /// What the environment says.
     pub config: Config,
 }
@@ -77,6 +80,10 @@ pub struct Config {
     pub cache: Option<CacheConfig>,
     /// `EPR_ENTITY_TYPES`: types that entities may have beside the built-in ones, with commas between them.
     pub entity_types: Vec<TypeName>,
+    /// `EPR_TOKEN_ISSUERS`: who is trusted to say who calls, in JSON; nobody, when not set.
+    pub token_issuers: String,
+    /// `EPR_TOKEN_SECRET`: the secret of the issuer that is said to have it there.
+    pub token_secret: Option<Sealed>,
 }
 
 /// What is wrong with the environment.
@@ -163,6 +170,8 @@ impl Config {
             cache: CacheConfig::from_variables(set)?,
             public_url,
             entity_types,
+            token_issuers: set("EPR_TOKEN_ISSUERS").unwrap_or_default(),
+            token_secret: set("EPR_TOKEN_SECRET").map(Sealed::new),
         })
     }
 }
@@ -205,6 +214,14 @@ impl App {
         Ok(Self { notary, ..app })
     }
 
+    /// The surroundings on Lambda of a function that needs secrets of Secrets Manager.
+    #[cfg(feature = "aws-secrets")]
+    pub async fn from_env_with_secrets() -> Result<Self, ConfigError> {
+        let (app, aws) = Self::on_aws().await?;
+        let secrets = app.secrets.clone().managed_by(aws_sdk_secretsmanager::Client::new(&aws));
+        Ok(Self { secrets, ..app })
+    }
+
     async fn on_aws() -> Result<(Self, SdkConfig), ConfigError> {
         let config = Config::from_env()?;
         crate::log_to_stdout(&config.log_level);
@@ -229,7 +246,8 @@ impl App {
         let store = Store::new(client, config.tables.clone(), ids.clone());
         let (messaging, notary) = (Messaging::default(), None);
         let entity_types = Registry::built_in().with(config.entity_types.iter().cloned());
-        Self { store, clock, ids, entity_types, messaging, notary, config }
+        let secrets = Secrets::of(config.token_secret.clone());
+        Self { store, clock, ids, entity_types, messaging, notary, secrets, config }
     }
 
     /// The same surroundings with clients to send messages by.

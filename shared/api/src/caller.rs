@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use domain::id::{PrincipalId, TenantId};
 use domain::principal::{Principal, PrincipalType};
+use domain::time::Timestamp;
 use http::HeaderMap;
 use http::request::Parts;
 use lambda_http::aws_lambda_events::apigw::{
@@ -21,6 +22,10 @@ pub const TENANT_DEFAULT: &str = "default";
 /// How everyone is let in by `cargo local`.
 pub const VIA_LOCAL: &str = "local";
 
+/// When a request arrived: an extension of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrived(pub(crate) Timestamp);
+
 /// The authenticated caller: the only source of the tenant and the actor that a handler has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -28,28 +33,34 @@ pub struct Caller {
     pub tenant_id: TenantId,
     /// Who was authenticated.
     pub principal: Principal,
-    /// What the caller's token or key is limited to; empty where it has no such limit.
-    pub scopes: Vec<String>,
-    /// How the caller was authenticated: `local`, `iam`, and later `jwt`, `api_key`, `impersonated`.
+    /// What the caller's token or key is limited to, whatever the principal is granted; `None` where it has no
+    /// such limit.
+    pub scopes: Option<Vec<String>>,
+    /// How the caller was authenticated: `local`, `iam`, `jwt`, and later `api_key`, `impersonated`.
     pub via: String,
 }
 
 impl Caller {
-    /// The caller of a request, or 401.
+    /// The caller of a request, or 401; 403 where the request names another tenant than the caller's.
     pub(crate) fn of(parts: &Parts) -> Result<Self, Problem> {
         let Some(RequestContext::ApiGatewayV2(context)) = parts.extensions.get::<RequestContext>()
         else {
             return Err(Problem::unauthenticated());
         };
         let authorizer = context.authorizer.as_ref().ok_or_else(Problem::unauthenticated)?;
+        if let Some(refusal) = field(authorizer, "refusal") {
+            return Err(Problem::refused(refusal));
+        }
         let authenticated = Authenticated::by_lambda_authorizer(authorizer)
             .or_else(|| Authenticated::by_iam(context))
             .ok_or_else(Problem::unauthenticated)?;
-        let Authenticated { own_tenant, principal, scopes, via } = authenticated;
-        let tenant_id = match own_tenant {
-            Some(own) => own,
-            None => named_tenant(&parts.headers)?,
-        };
+        let Authenticated { own_tenant, principal, scopes, via, good_until } = authenticated;
+        let arrived = parts.extensions.get::<Arrived>().map(|arrived| arrived.0.as_seconds());
+        // API Gateway may remember what the authorizer said for longer than it holds.
+        if good_until.is_some_and(|until| arrived.is_none_or(|arrived| arrived >= until)) {
+            return Err(Problem::expired());
+        }
+        let tenant_id = tenant(own_tenant, &parts.headers)?;
         Ok(Self { tenant_id, principal, scopes, via })
     }
 }
@@ -59,29 +70,34 @@ struct Authenticated {
     /// The tenant of an identity that carries one. Without one the header names it.
     own_tenant: Option<TenantId>,
     principal: Principal,
-    scopes: Vec<String>,
+    scopes: Option<Vec<String>>,
     via: String,
+    /// The second since 1970 in which this ends.
+    good_until: Option<i64>,
 }
 
 impl Authenticated {
-    /// What a Lambda authorizer has put into the context. Of what it lets in only `cargo local` leaves the
-    /// tenant out: everyone on the machine may name any.
+    /// What a Lambda authorizer has put into the context. It leaves the tenant out for `cargo local`, where
+    /// everyone on the machine may name any, and for a token of which it says that it is for any tenant.
     fn by_lambda_authorizer(authorizer: &ApiGatewayRequestAuthorizer) -> Option<Self> {
-        let field = |name: &str| authorizer.fields.get(name).and_then(|value| value.as_str());
+        let field = |name: &str| field(authorizer, name);
         let via = field("via")?;
         let own_tenant = match field("tenant_id") {
             Some(own) => Some(TenantId::parse(own).ok()?),
-            None if via == VIA_LOCAL => None,
+            None if via == VIA_LOCAL || field("cross_tenant") == Some("true") => None,
             None => return None,
         };
+        let words = |text: &str| text.split_ascii_whitespace().map(str::to_owned).collect();
         Some(Self {
             own_tenant,
             principal: Principal {
                 kind: PrincipalType::parse(field("principal_type")?).ok()?,
                 id: PrincipalId::parse(field("principal_id")?).ok()?,
             },
-            scopes: field("scopes")?.split_ascii_whitespace().map(str::to_owned).collect(),
+            scopes: field("scopes").map(words),
             via: via.to_owned(),
+            // What cannot be read ended long ago.
+            good_until: field("good_until").map(|until| until.parse().unwrap_or_default()),
         })
     }
 
@@ -95,16 +111,30 @@ impl Authenticated {
                 kind: PrincipalType::service(),
                 id: PrincipalId::parse(iam.caller_id.as_deref()?).ok()?,
             },
-            scopes: Vec::new(),
+            scopes: None,
             via: "iam".to_owned(),
+            good_until: None,
         })
     }
 }
 
-/// The tenant that the header names, or the default one.
-fn named_tenant(headers: &HeaderMap) -> Result<TenantId, Problem> {
-    let named = headers.get(TENANT_HEADER);
-    let named = named.map_or(TENANT_DEFAULT, |value| value.to_str().unwrap_or_default());
+/// A text that a Lambda authorizer has put into the context.
+fn field<'a>(authorizer: &'a ApiGatewayRequestAuthorizer, name: &str) -> Option<&'a str> {
+    authorizer.fields.get(name).and_then(|value| value.as_str())
+}
+
+/// The tenant that a request is about: the caller's own, which the header may repeat but not change, or for
+/// a caller without one that of the header, or the default one.
+fn tenant(own: Option<TenantId>, headers: &HeaderMap) -> Result<TenantId, Problem> {
+    let mut named = headers.get_all(TENANT_HEADER).iter();
+    if let Some(own) = own {
+        let is_own = named.all(|value| value.as_bytes() == own.as_str().as_bytes());
+        return if is_own { Ok(own) } else { Err(Problem::foreign_tenant()) };
+    }
+    let (first, another) = (named.next(), named.next());
+    let named = first.map_or(TENANT_DEFAULT, |value| value.to_str().unwrap_or_default());
+    // API Gateway joins what is given twice, and that is no id.
+    let named = if another.is_some() { "" } else { named };
     TenantId::parse(named).map_err(|refusal| Problem::invalid_at("X-Tenant-Id", &refusal))
 }
 
@@ -139,7 +169,7 @@ mod tests {
             (caller.tenant_id.as_str(), caller.principal.to_string()),
             ("acme", "user:alice".to_owned())
         );
-        assert_eq!(caller.scopes, ["a", "b"]);
+        assert_eq!(caller.scopes.unwrap(), ["a", "b"]);
     }
 
     #[test]
@@ -179,15 +209,88 @@ mod tests {
         }
     }
 
+    fn with_tenant(mut parts: Parts, named: &[&'static str]) -> Parts {
+        for name in named {
+            parts.headers.append(TENANT_HEADER, http::HeaderValue::from_static(name));
+        }
+        parts
+    }
+
+    fn token(more: serde_json::Value) -> serde_json::Value {
+        let mut fields = json!({
+            "principal_id": "alice", "principal_type": "user", "via": "jwt",
+        });
+        fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({ "lambda": fields })
+    }
+
     #[test]
     fn the_tenant_header_counts_only_for_an_identity_without_a_tenant() {
-        let mut iam = parts(json!({"iam": {"callerId": "AROAEXAMPLE:ops"}}));
-        iam.headers.insert(TENANT_HEADER, http::HeaderValue::from_static("acme"));
-        assert_eq!(Caller::of(&iam).unwrap().tenant_id.as_str(), "acme");
-        let mut token = parts(json!({"lambda": {
-            "tenant_id": "own", "principal_id": "alice", "principal_type": "user", "scopes": "", "via": "jwt",
-        }}));
-        token.headers.insert(TENANT_HEADER, http::HeaderValue::from_static("acme"));
-        assert_eq!(Caller::of(&token).unwrap().tenant_id.as_str(), "own");
+        for authorizer in [
+            json!({"iam": {"callerId": "AROAEXAMPLE:ops"}}),
+            token(json!({"cross_tenant": "true"})),
+        ] {
+            let caller =
+                |named: &[&'static str]| Caller::of(&with_tenant(parts(authorizer.clone()), named));
+            assert_eq!(caller(&["acme"]).unwrap().tenant_id.as_str(), "acme");
+            assert_eq!(caller(&[]).unwrap().tenant_id.as_str(), TENANT_DEFAULT);
+            assert_eq!(caller(&["acme", "acme"]).unwrap_err().status, 400);
+        }
+    }
+
+    #[test]
+    fn a_token_s_tenant_may_be_repeated_by_the_header_and_not_changed() {
+        let caller = |named: &[&'static str]| {
+            Caller::of(&with_tenant(parts(token(json!({"tenant_id": "own"}))), named))
+        };
+        for named in [&[][..], &["own"], &["own", "own"]] {
+            assert_eq!(caller(named).unwrap().tenant_id.as_str(), "own", "{named:?}");
+        }
+        for named in [&["acme"][..], &["own", "acme"], &["acme", "own"], &[""], &["a b"], &["OWN"]]
+        {
+            let problem = caller(named).unwrap_err();
+            assert_eq!(
+                (problem.status.as_u16(), problem.code),
+                (403, "foreign_tenant"),
+                "{named:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn whom_the_authorizer_refused_is_nobody_whatever_else_stands_there() {
+        for (refusal, code) in [
+            ("missing", "unauthenticated"),
+            ("expired", "token_expired"),
+            ("invalid", "token_invalid"),
+            ("", "token_invalid"),
+        ] {
+            let authorizer = token(json!({"tenant_id": "own", "refusal": refusal}));
+            let problem = Caller::of(&parts(authorizer)).unwrap_err();
+            assert_eq!((problem.status.as_u16(), problem.code), (401, code));
+        }
+    }
+
+    #[test]
+    fn an_identity_ends_when_it_says_so_however_long_it_is_remembered() {
+        let caller = |until: &str, arrived: Option<i64>| {
+            let mut parts = parts(token(json!({"tenant_id": "own", "good_until": until})));
+            if let Some(at) = arrived {
+                let at = Timestamp::from_microseconds(at * 1_000_000).unwrap();
+                parts.extensions.insert(Arrived(at));
+            }
+            Caller::of(&parts).map_err(|problem| problem.code)
+        };
+        assert!(caller("100", Some(99)).is_ok());
+        for (until, arrived) in [("100", Some(100)), ("100", None), ("soon", Some(99))] {
+            assert_eq!(caller(until, arrived), Err("token_expired"), "{until} {arrived:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_empty_is_not_the_same_as_none() {
+        let scopes = |more| Caller::of(&parts(token(more))).unwrap().scopes;
+        assert_eq!(scopes(json!({"tenant_id": "own"})), None);
+        assert_eq!(scopes(json!({"tenant_id": "own", "scopes": ""})), Some(Vec::new()));
     }
 }

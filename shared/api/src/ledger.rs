@@ -7,7 +7,6 @@
 mod anchors;
 #[cfg(feature = "aws-notary")]
 mod bucket;
-mod key_file;
 #[cfg(feature = "aws-notary")]
 mod key_service;
 mod publish;
@@ -24,8 +23,9 @@ use domain::ledger::checkpoint::{Checkpoint, Origin};
 use domain::ledger::fault::Fault;
 use domain::ledger::note::{Note, VerifierKey};
 
+use crate::key_file::KeyFileError;
+
 pub use anchors::Anchors;
-pub use key_file::KeyFileError;
 pub use publish::{PUBLISH_SEGMENTS_MAX, Published, VERIFIER_INCREMENTAL, publish};
 pub use signer::Signer;
 pub use tally::AuditTally;

@@ -15,6 +15,7 @@ pub mod delivery;
 mod file;
 pub mod health;
 mod idempotency;
+pub mod key_file;
 pub mod ledger;
 mod logging;
 mod metrics;
@@ -26,6 +27,7 @@ mod page;
 mod path;
 mod problem;
 mod routes;
+mod secrets;
 mod worker;
 
 pub use answer::Answer;
@@ -46,6 +48,7 @@ pub use page::{Listing, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 pub use path::PathParameters;
 pub use problem::{Fault, Problem};
 pub use routes::{Endpoint, Routes, ask, delete, get, patch, post, put};
+pub use secrets::{Sealed, Secrets};
 pub use worker::{BatchResponse, ItemFailure, serve_events};
 
 /// Largest request body, in bytes.

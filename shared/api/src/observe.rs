@@ -14,7 +14,7 @@ use lambda_http::request::RequestContext;
 use store::meter::{self, Usage};
 
 use crate::app::App;
-use crate::caller::Caller;
+use crate::caller::{Arrived, Caller};
 use crate::metrics;
 use crate::problem::{PlainWords, Problem};
 
@@ -64,6 +64,7 @@ pub(crate) async fn observe(
     let sent_id = request.headers().get(REQUEST_ID).cloned();
     let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     request.extensions_mut().insert(ids.clone());
+    request.extensions_mut().insert(Arrived(app.clock.now()));
     let (parts, body) = request.into_parts();
     let caller = Caller::of(&parts).ok();
     let request = Request::from_parts(parts, body);

@@ -8,8 +8,24 @@ use serde::Serialize;
 use serde_json::json;
 use store::Guard;
 
-/// How to authenticate, as 401 tells it: as the template lets callers in.
-pub(crate) const AUTHENTICATE: &str = "AWS4-HMAC-SHA256";
+/// How to authenticate, as 401 tells it (RFC 6750, section 3).
+pub(crate) const AUTHENTICATE: &str = "Bearer";
+
+/// The same, of a request with a token that is not good.
+const AUTHENTICATE_BETTER: &str = "Bearer error=\"invalid_token\"";
+
+/// The code of 401 where no credential was sent.
+pub(crate) const UNAUTHENTICATED: &str = "unauthenticated";
+
+/// The codes of 401 for a credential that is not accepted, each with what it means.
+pub(crate) const EXPIRED: (&str, &str) =
+    ("token_expired", "the token has expired; send a newer one");
+pub(crate) const INVALID: (&str, &str) =
+    ("token_invalid", "the token is not one that is accepted here");
+
+/// The code of 403 for a tenant that is not the caller's, and what it means.
+pub(crate) const FOREIGN_TENANT: (&str, &str) =
+    ("foreign_tenant", "`X-Tenant-Id` names another tenant than the caller's");
 
 /// What was wrong with one part of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -83,9 +99,28 @@ impl Problem {
     pub fn unauthenticated() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
-            "unauthenticated",
+            UNAUTHENTICATED,
             "the request names no authenticated caller",
         )
+    }
+
+    /// 401: the credential was good, and is no more.
+    pub(crate) fn expired() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, EXPIRED.0, EXPIRED.1)
+    }
+
+    /// 401, with the code that the authorizer gave its refusal.
+    pub(crate) fn refused(code: &str) -> Self {
+        match code {
+            "missing" => Self::unauthenticated(),
+            "expired" => Self::expired(),
+            _ => Self::new(StatusCode::UNAUTHORIZED, INVALID.0, INVALID.1),
+        }
+    }
+
+    /// 403: the tenant that is named is not the caller's.
+    pub(crate) fn foreign_tenant() -> Self {
+        Self::new(StatusCode::FORBIDDEN, FOREIGN_TENANT.0, FOREIGN_TENANT.1)
     }
 
     /// 404.
@@ -239,7 +274,9 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(AUTHENTICATE));
+            let is_sent = self.code != UNAUTHENTICATED;
+            let how = if is_sent { AUTHENTICATE_BETTER } else { AUTHENTICATE };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(how));
         }
         response.extensions_mut().insert(self);
         response

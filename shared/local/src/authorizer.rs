@@ -3,8 +3,22 @@
 //! **Invariant:** functions learn of a caller only through the context map made here, in the shape
 //! that the deployed authorizer returns.
 
+use ::authorizer::{Request, Unavailable, Verdict};
+use axum::Router;
+use axum::routing::get;
+use http::{HeaderMap, header};
 use serde_json::Value;
 use std::collections::HashMap;
+
+/// Where the public keys of this machine's own issuer are served.
+pub const KEYS_PATH: &str = "/.well-known/jwks.json";
+
+/// Serves a set of public keys.
+pub fn keys(set: &Value) -> Router {
+    let set = set.to_string();
+    let answer = async move || ([(header::CONTENT_TYPE, "application/jwk-set+json")], set.clone());
+    Router::new().route(KEYS_PATH, get(answer))
+}
 
 /// What runs before a route that is not open to everyone.
 #[derive(Debug, Clone)]
@@ -12,6 +26,8 @@ use std::collections::HashMap;
 pub enum Authorizer {
     /// Lets everyone in. For one machine: [`crate::server::serve`] binds it to loopback only.
     Off,
+    /// The function that the template declares.
+    On(::authorizer::Authorizer),
 }
 
 impl Authorizer {
@@ -26,18 +42,45 @@ impl Authorizer {
         matches!(self, Self::Off)
     }
 
-    /// The `lambda` map of the request context.
-    pub(crate) fn context(&self) -> HashMap<String, Value> {
+    /// The `lambda` map of the request context; `None` for a request that goes no further.
+    ///
+    /// API Gateway does not ask about a request without an `Authorization` header, but answers it with 401 and
+    /// no reason. Here it is asked about like any other, and the function answers with 401 and the reason.
+    pub(crate) async fn context(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<HashMap<String, Value>>, Unavailable> {
         match self {
             Self::Off => {
                 let context = [
                     ("principal_id", "local"),
                     ("principal_type", "service"),
-                    ("scopes", ""),
                     ("via", api::VIA_LOCAL),
                 ];
-                context.map(|(name, value)| (name.to_owned(), value.into())).into()
+                Ok(Some(context.map(|(name, value)| (name.to_owned(), value.into())).into()))
+            }
+            Self::On(authorizer) => {
+                let Verdict { is_authorized, context } =
+                    ::authorizer::handle(authorizer, request(headers)).await?;
+                let context = context.into_iter().map(|(name, value)| (name, value.into()));
+                Ok(is_authorized.then(|| context.collect()))
             }
         }
     }
+}
+
+/// A request as API Gateway asks about it: what is given twice is joined by a comma.
+fn request(headers: &HeaderMap) -> Request {
+    let mut request = Request::default();
+    for (name, value) in headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let joined = request.headers.entry(name.as_str().to_owned());
+        joined
+            .and_modify(|before| {
+                before.push(',');
+                before.push_str(&value);
+            })
+            .or_insert_with(|| value.into_owned());
+    }
+    request
 }

@@ -21,6 +21,9 @@ use uuid::Uuid;
 
 const ANY: &str = "ANY";
 
+/// The folder of the function that says who is calling.
+const AUTHORIZER: &str = "authorizer";
+
 /// The functions behind the template's routes.
 #[derive(Debug)]
 pub struct Gateway {
@@ -62,6 +65,11 @@ pub enum GatewayError {
         /// Its folder.
         folder: String,
     },
+    /// Callers are to be known, and nothing in the template says by whom.
+    #[error(
+        "authorization is on, but the default authorizer in the template is not the function `{AUTHORIZER}`"
+    )]
+    Unguarded,
     /// Two routes for the same requests.
     #[error("the route `{method} {path}` to `{folder}` takes requests of another route: {source}")]
     Conflict {
@@ -84,6 +92,9 @@ impl Gateway {
         functions: HashMap<String, Router>,
         authorizer: Authorizer,
     ) -> Result<Self, GatewayError> {
+        if !authorizer.is_off() && !is_guarded(template) {
+            return Err(GatewayError::Unguarded);
+        }
         let mut gateway =
             Self { authorizer, routes: Vec::new(), functions: Vec::new(), methods: HashMap::new() };
         let mut unreached: BTreeSet<&String> = functions.keys().collect();
@@ -125,7 +136,15 @@ impl Gateway {
         let mut context = context(route, &parts, peer);
         if route.authenticated {
             let mut authorizer = ApiGatewayRequestAuthorizer::default();
-            authorizer.fields = self.authorizer.context();
+            authorizer.fields = match self.authorizer.context(&parts.headers).await {
+                Ok(Some(fields)) => fields,
+                Ok(None) => return message(StatusCode::FORBIDDEN, "Forbidden"),
+                Err(error) => {
+                    tracing::error!(%error, "the authorizer failed");
+                    let status = StatusCode::INTERNAL_SERVER_ERROR;
+                    return message(status, "Internal Server Error");
+                }
+            };
             context.authorizer = Some(authorizer);
         }
         parts.extensions = Extensions::new();
@@ -164,6 +183,13 @@ impl Gateway {
         let place = *matches.min_by_key(|found| found.params.len())?.value;
         Some((self.routes.get(place)?, self.functions.get(place)?))
     }
+}
+
+/// Whether the template has the authorizer run before its routes.
+fn is_guarded(template: &Template) -> bool {
+    let guard = template.guard.as_ref().map(|guard| &guard.function);
+    let mut functions = template.functions.iter();
+    functions.any(|function| Some(&function.id) == guard && function.folder == AUTHORIZER)
 }
 
 /// Routes may name the parameter at one place differently, which the matcher does not allow. The

@@ -71,6 +71,8 @@ pub struct Services {
     pub tables: Router,
     /// The description of the API ([`crate::docs::router`]).
     pub docs: Router,
+    /// The public keys of this machine's own issuer ([`crate::authorizer::keys`]), where tokens count.
+    pub keys: Option<Router>,
 }
 
 impl Services {
@@ -83,6 +85,9 @@ impl Services {
         };
         if crate::docs::has(request.uri().path()) {
             return Some(&self.docs);
+        }
+        if request.uri().path() == crate::authorizer::KEYS_PATH {
+            return self.keys.as_ref();
         }
         if request.method() != Method::POST || request.uri().path() != "/" {
             return None;
@@ -157,8 +162,12 @@ mod tests {
         let messaging = Messaging::memory(&template(), clock()).unwrap().router();
         let tables = Embedded::memory().unwrap();
         tables.create_tables(&template()).unwrap();
-        let services =
-            Services { messaging, tables: tables.router(), docs: crate::docs::router().unwrap() };
+        let services = Services {
+            messaging,
+            tables: tables.router(),
+            docs: crate::docs::router().unwrap(),
+            keys: None,
+        };
         let served = spawn(serve(listener, Arc::new(gateway), Some(services), async {
             stopped.await.unwrap();
         }));

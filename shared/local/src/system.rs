@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use api::delivery::Courier;
-use api::ledger::{DEPLOYMENT_DEFAULT, KeyFileError, Notary};
+use api::key_file::KeyFileError;
+use api::ledger::{DEPLOYMENT_DEFAULT, Notary};
 use api::{App, AuditDecisions, Config, ConfigError, Routes};
 use audit_append::Appender;
 use audit_verify::Auditor;
@@ -200,8 +201,10 @@ impl System {
             {
                 routers.insert(folder.clone(), routes.router(app));
             }
-            if let Some(handler) = worker(folder, app) {
-                handlers.insert(folder.clone(), handler);
+            let is_invoked =
+                |function: &Function| function.folder == *folder && !function.sources.is_empty();
+            if template.functions.iter().any(is_invoked) {
+                handlers.extend(worker(folder, app).map(|handler| (folder.clone(), handler)));
             }
         }
         let gateway = Gateway::new(&template, routers, authorizer)?;
@@ -226,7 +229,8 @@ impl System {
     }
 }
 
-/// The function of a folder, where it is one that streams, queues or schedules invoke.
+/// The function of a folder, where it is one that others than clients invoke: streams, queues, schedules, the
+/// gateway.
 pub fn worker(folder: &str, app: &App) -> Option<Handler> {
     let courier = Courier::of(app);
     let appender = Appender::of(app);
@@ -240,6 +244,14 @@ pub fn worker(folder: &str, app: &App) -> Option<Handler> {
             Some(Handler::typed(move |event| {
                 let auditor = auditor.clone();
                 async move { audit_verify::handle(&auditor, event).await }
+            }))
+        }
+        "authorizer" => {
+            // What no deployment starts with, none here does.
+            let authorizer = ::authorizer::Authorizer::of(app).ok()?;
+            Some(Handler::typed(move |request| {
+                let authorizer = authorizer.clone();
+                async move { ::authorizer::handle(&authorizer, request).await }
             }))
         }
         "outbox-relay" => Some(Handler::typed(move |event| {

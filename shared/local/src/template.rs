@@ -4,10 +4,12 @@
 //! SAM, and a resource that is needed but cannot be understood is refused by name.
 
 mod document;
+mod guard;
 mod messaging;
 mod references;
 mod sources;
 
+pub use guard::Guard;
 pub use messaging::{Filter, Queue, Redrive, Subscription, Topic};
 pub use sources::{QueueTrigger, ScheduleTrigger, Source, StreamTrigger, Trigger};
 
@@ -35,6 +37,8 @@ pub struct Template {
     pub subscriptions: Vec<Subscription>,
     /// Every `AWS::Serverless::Function`, those without routes included.
     pub functions: Vec<Function>,
+    /// The function that runs before routes, where the default authorizer is one.
+    pub guard: Option<Guard>,
 }
 
 /// A table, in DynamoDB's own terms. Its name in this process is its logical id.
@@ -150,9 +154,12 @@ impl Template {
             queues: Vec::new(),
             subscriptions: Vec::new(),
             functions: Vec::new(),
+            guard: None,
         };
         for (id, resource) in resources {
             let Resource { kind, metadata, properties } = typed(id, resource)?;
+            let guard = guard::guard(references, id, &kind, &properties)?;
+            template.guard = template.guard.or(guard);
             match kind.as_str() {
                 references::TABLE => template.tables.push(table(id, &properties)?),
                 references::TOPIC => {
@@ -165,7 +172,7 @@ impl Template {
                     let subscription = messaging::subscription(references, id, &properties)?;
                     template.subscriptions.extend(subscription);
                 }
-                "AWS::Serverless::Function" => {
+                references::FUNCTION => {
                     template.functions.push(function(id, references, &metadata, &properties)?);
                 }
                 "AWS::Lambda::EventSourceMapping" => {

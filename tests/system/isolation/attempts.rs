@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::isolation::OWNER;
 
 /// What a tenant has, as another tenant could name it.
-pub(super) struct Things {
+pub(crate) struct Things {
     entity: String,
     role: String,
     assignment: String,
@@ -17,13 +17,13 @@ pub(super) struct Things {
     member: String,
     principal: String,
     event: String,
-    pub(super) chain: String,
+    pub(crate) chain: String,
     record: String,
 }
 
 impl Things {
     /// Those of the owner.
-    pub(super) fn of_owner() -> Self {
+    pub(crate) fn of_owner() -> Self {
         let (source, id) = (EventSource::parse("sampler"), CorrelationId::parse("there"));
         let tenant = TenantId::parse(OWNER).unwrap();
         let event = store::event_id_of(&tenant, &source.unwrap(), &id.unwrap());
@@ -33,7 +33,7 @@ impl Things {
     }
 
     /// Those that nobody has.
-    pub(super) fn of_nobody() -> Self {
+    pub(crate) fn of_nobody() -> Self {
         let ids = ["e000", "r00000", "a000", "g0000", "m000000", "p000000", "v0000"];
         Self::named(ids, "c000", "event-9999")
     }
@@ -45,16 +45,16 @@ impl Things {
     }
 
     /// All but the chain, whose name stands in other names.
-    pub(super) fn all(&self) -> [&str; 8] {
+    pub(crate) fn all(&self) -> [&str; 8] {
         let Self { entity, role, assignment, group, member, principal, event, record, .. } = self;
         [entity, role, assignment, group, member, principal, event, record]
     }
 }
 
-pub(super) type Attempt = (Method, String, Option<Value>);
+pub(crate) type Attempt = (Method, String, Option<Value>);
 
 /// Every way to reach for things: first all that read, then all that change.
-pub(super) fn attempts(things: &Things) -> Vec<Attempt> {
+pub(crate) fn attempts(things: &Things) -> Vec<Attempt> {
     let mut all = of_the_ledger(things);
     all.extend(of_decisions(things));
     all.extend(in_the_language_of_authzen(things));

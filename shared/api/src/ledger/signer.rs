@@ -9,9 +9,9 @@ use domain::ledger::note::VerifierKey;
 use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::PublishError;
-use super::key_file::{self, KeyFileError};
 #[cfg(feature = "aws-notary")]
 use super::key_service::KeyService;
+use crate::key_file::{self, KeyFileError};
 
 /// A key of Ed25519. It signs the same text in the same way every time, so that two who sign one checkpoint
 /// write one note.

@@ -10,9 +10,11 @@ Who may do what, what happened, and proof of it. Every list is paged, every refu
 `application/problem+json` (RFC 9457), every mutation takes an `Idempotency-Key`. HEAD works wherever GET does; any \
 other method that a path has not is refused with 405 and an `Allow` header.
 
-What API Gateway answers itself is `{\"message\": \"…\"}`: 403 to a request that is not signed by someone who may \
-call, 404 for a path that does not exist, 413 to a body above 10 MB, 429 to a request above the rate limit, and 500 or \
-503 where a function did not answer. `cargo local` asks for no signature and has no rate limit.";
+A deployment lets callers in by the tokens of its issuers, or, where it has none, by the signatures of IAM. What API \
+Gateway answers itself is `{\"message\": \"…\"}`: 401 to a request without any token, 403 to one whose signature does \
+not count, 404 for a path that does not exist, 413 to a body above 10 MB, 429 to a request above the rate limit, and \
+500 or 503 where a function did not answer. `cargo local` asks for neither, unless it is started with `--auth`, and \
+has no rate limit.";
 
 /// The document of all functions: `(routes, title, what its endpoints are for)` each.
 pub fn document(functions: Vec<(Routes, &'static str, &'static str)>) -> Value {
@@ -41,7 +43,7 @@ pub fn document(functions: Vec<(Routes, &'static str, &'static str)>) -> Value {
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": servers(),
-        "security": [{"iam": []}],
+        "security": [{"token": []}, {"iam": []}],
         "tags": tags,
         "paths": paths,
         "components": {
@@ -50,6 +52,10 @@ pub fn document(functions: Vec<(Routes, &'static str, &'static str)>) -> Value {
             "headers": responses::headers(),
             "responses": responses::shared(),
             "securitySchemes": {
+                "token": {
+                    "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                    "description": "A token of an issuer that the deployment trusts; locally one of `epr token`.",
+                },
                 "iam": {
                     "type": "apiKey", "in": "header", "name": "Authorization",
                     "description": "AWS Signature Version 4 (service `execute-api`) of a principal that may invoke \

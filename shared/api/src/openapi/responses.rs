@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Body, Operation, in_other_form, refer, with};
-use crate::problem::{AUTHENTICATE, Problem};
+use crate::problem::{AUTHENTICATE, EXPIRED, FOREIGN_TENANT, INVALID, Problem};
 use crate::routes::Endpoint;
 use domain::refusal::Refusal;
 
@@ -11,7 +11,13 @@ use domain::refusal::Refusal;
 type Shared = (u16, &'static str, &'static str, &'static str);
 
 const UNAUTHENTICATED: Shared =
-    (401, "Unauthenticated", "unauthenticated", "Nobody was authenticated.");
+    (401, "Unauthenticated", crate::problem::UNAUTHENTICATED, "Nobody was authenticated.");
+const FORBIDDEN: Shared = (
+    403,
+    "Forbidden",
+    FOREIGN_TENANT.0,
+    "The caller is known, but may not do this; told by API Gateway itself of a signature that does not count.",
+);
 const TOO_LARGE: Shared = (413, "TooLarge", "too_large", "The body is larger than 1 MiB.");
 const DEFECT: Shared =
     (500, "Defect", "defect", "A defect of the service; `trace_id` identifies it.");
@@ -23,20 +29,12 @@ const UNAVAILABLE: Shared = (
 );
 
 /// What API Gateway refuses before any function runs: status, name, message, when.
-const BY_GATEWAY: [Shared; 2] = [
-    (
-        403,
-        "Forbidden",
-        "Forbidden",
-        "The request is not signed by someone who may call; told by API Gateway.",
-    ),
-    (
-        429,
-        "Throttled",
-        "Too Many Requests",
-        "The request is above the rate limit; told by API Gateway.",
-    ),
-];
+const THROTTLED: Shared = (
+    429,
+    "Throttled",
+    "Too Many Requests",
+    "The request is above the rate limit; told by API Gateway.",
+);
 
 /// An answer without its headers.
 pub(super) fn content(description: &str, schema: &Value, example: &Value) -> Value {
@@ -64,6 +62,7 @@ pub(super) fn write(operation: &Operation, endpoint: &Endpoint) -> Value {
     }
     let shared = [
         (UNAUTHENTICATED, !operation.is_open),
+        (FORBIDDEN, !operation.is_open),
         (TOO_LARGE, operation.body.is_some()),
         (DEFECT, true),
         (UNAVAILABLE, !operation.is_open),
@@ -75,10 +74,7 @@ pub(super) fn write(operation: &Operation, endpoint: &Endpoint) -> Value {
         };
         responses.entry(status.to_string()).or_insert_with(response);
     }
-    let by_gateway = BY_GATEWAY.iter().filter(|(status, ..)| *status != 403 || !operation.is_open);
-    for (status, name, ..) in by_gateway {
-        responses.insert(status.to_string(), refer("responses", name));
-    }
+    responses.insert(THROTTLED.0.to_string(), refer("responses", THROTTLED.1));
     Value::Object(responses)
 }
 
@@ -138,16 +134,39 @@ fn fault(operation: &Operation) -> (String, &'static str) {
 
 /// The refusals that every endpoint refers to.
 pub(super) fn shared() -> Value {
-    let own = [UNAUTHENTICATED, TOO_LARGE, DEFECT, UNAVAILABLE];
+    let own = [UNAUTHENTICATED, FORBIDDEN, TOO_LARGE, DEFECT, UNAVAILABLE];
     let own = own.into_iter().map(|(status, name, code, when)| {
-        let example = json!({ code: {"value": problem(status, code, when, "/api/v1/entities")} });
-        (name, response(status, when, &example))
+        let further: &[(&str, &str)] = match status {
+            401 => &[EXPIRED, INVALID],
+            _ => &[],
+        };
+        let codes = [(code, when)].into_iter().chain(further.iter().copied());
+        let example = |(code, when)| {
+            let problem = problem(status, code, when, "/api/v1/entities");
+            (code.to_owned(), json!({ "value": problem }))
+        };
+        let examples: Map<String, Value> = codes.map(example).collect();
+        (name, or_by_gateway(status, response(status, when, &examples.into())))
     });
-    let by_gateway = BY_GATEWAY.into_iter().map(|(_, name, message, when)| {
-        let schema = refer("schemas", GATEWAY_MESSAGE);
-        (name, content(when, &schema, &json!({ "message": message })))
+    let (_, name, message, when) = THROTTLED;
+    let throttled =
+        content(when, &refer("schemas", GATEWAY_MESSAGE), &json!({ "message": message }));
+    own.chain([(name, throttled)]).collect()
+}
+
+/// A refusal that API Gateway may also tell itself, in its own form.
+fn or_by_gateway(status: u16, mut response: Value) -> Value {
+    if status != FORBIDDEN.0 {
+        return response;
+    }
+    let own = json!({
+        "schema": refer("schemas", GATEWAY_MESSAGE), "example": {"message": "Forbidden"},
     });
-    own.chain(by_gateway).collect()
+    if let Some(content) = response.get_mut("content").and_then(Value::as_object_mut) {
+        content.insert("application/json".to_owned(), own);
+    }
+    // Its own answers carry no name of the request.
+    with(response, "headers", json!({}))
 }
 
 /// The form of what API Gateway answers itself.
@@ -173,6 +192,7 @@ fn response(status: u16, description: &str, examples: &Value) -> Value {
 fn plain(status: u16, description: &str) -> Value {
     let example = match status {
         401 => Problem::unauthenticated(),
+        403 => Problem::foreign_tenant(),
         404 => Problem::no_route(),
         413 => Problem::too_large(),
         500 => Problem::defect(""),
@@ -180,7 +200,7 @@ fn plain(status: u16, description: &str) -> Value {
         _ => Problem::invalid_at("/subject", &Refusal::new("is required")),
     };
     let content = json!({"schema": {"type": "string"}, "example": example.words()});
-    with_headers(status, description, &json!({ crate::TEXT: content }))
+    or_by_gateway(status, with_headers(status, description, &json!({ crate::TEXT: content })))
 }
 
 fn with_headers(status: u16, description: &str, content: &Value) -> Value {

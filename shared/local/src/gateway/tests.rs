@@ -101,7 +101,6 @@ async fn a_function_sees_the_context_that_api_gateway_sends() {
         json!({
             "principal_id": "local",
             "principal_type": "service",
-            "scopes": "",
             "via": "local",
         })
     );

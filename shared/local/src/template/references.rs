@@ -5,6 +5,7 @@ use crate::names;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+pub(super) const FUNCTION: &str = "AWS::Serverless::Function";
 pub(super) const TABLE: &str = "AWS::DynamoDB::Table";
 pub(super) const TOPIC: &str = "AWS::SNS::Topic";
 pub(super) const QUEUE: &str = "AWS::SQS::Queue";

@@ -38,14 +38,14 @@ pub enum KeyFileError {
 }
 
 /// A new key.
-pub(super) fn generate() -> Result<SigningKey, KeyFileError> {
+pub fn generate() -> Result<SigningKey, KeyFileError> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(KeyFileError::Random)?;
     Ok(SigningKey::from_bytes(&secret))
 }
 
 /// The key of a file, which is made on first use, for its owner alone.
-pub(super) fn open(file: &Path) -> Result<SigningKey, KeyFileError> {
+pub fn open(file: &Path) -> Result<SigningKey, KeyFileError> {
     let failed = |source| KeyFileError::Io { file: file.to_owned(), source };
     let text = match fs::read_to_string(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

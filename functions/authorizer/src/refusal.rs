@@ -1,0 +1,78 @@
+//! Why a caller is not let in: in words for our log, and as one of three codes for the caller.
+
+/// Why a credential is refused. None of them holds anything of the credential itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// None was sent.
+    #[error("no credential was sent")]
+    Missing,
+    /// It is of another kind, or there are two.
+    #[error("the Authorization header is not one bearer token")]
+    Scheme,
+    /// It is longer than any token may be.
+    #[error("the token is too long")]
+    TooLong,
+    /// It is not what its form must be.
+    #[error("the token is malformed")]
+    Malformed,
+    /// Its header asks for something that is not done here.
+    #[error("the token's header has `{0}`, or has it wrong")]
+    Header(&'static str),
+    /// Its algorithm is not one that is known, or that its issuer is trusted with.
+    #[error("the token's algorithm is not one of its issuer's")]
+    Algorithm,
+    /// Nobody trusts who issued it.
+    #[error("the token's issuer is not configured")]
+    Issuer,
+    /// Its issuer has published no such key.
+    #[error("the token's key is not one of its issuer's")]
+    Key,
+    /// It is not signed by the key that it names.
+    #[error("the token's signature is wrong")]
+    Signature,
+    /// It is for others.
+    #[error("the token is for another audience")]
+    Audience,
+    /// Its time is over.
+    #[error("the token has expired")]
+    Expired,
+    /// Its time has not begun.
+    #[error("the token is not yet valid")]
+    NotYetValid,
+    /// One of its claims is missing or wrong.
+    #[error("the token's claim `{0}` is missing or wrong")]
+    Claim(&'static str),
+    /// It names no tenant, several, or one that its issuer may not speak for.
+    #[error(
+        "the token's issuer may not speak for the tenant, or it is not clear which one is meant"
+    )]
+    Tenant,
+}
+
+impl Refusal {
+    /// What the caller is told: that nothing was sent, that a newer token will do, or that none like this will.
+    /// What exactly is wrong with a forgery would help only who forged it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Expired => "expired",
+            _ => "invalid",
+        }
+    }
+}
+
+/// What the credential is verified by could not be had, and why: nobody can say whether it is good.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
+
+/// Why nobody was authenticated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The credential is not good.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It cannot be said whether it is.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
