@@ -9,6 +9,9 @@
 #   AWS_REGION     the region; that of the profile by default
 #   ARCHITECTURE   arm64 or x86_64; arm64 by default where it can be built
 #   PARAMETERS     further parameters, such as "AlarmTopicArn=arn:aws:sns:… RequestsPerSecond=5000"
+#   AUTHORIZER     who says who calls: `tokens` (the issuers of TokenIssuers) or `iam` (signatures of AWS); `tokens`
+#                  where TokenIssuers is among the parameters
+#   EPR_TOKEN      with `tokens`, the token that the smoke test calls with
 #   SKIP_BUILD     true to deploy what was built before
 #   SKIP_SMOKE     true to leave the smoke test out
 set -euo pipefail
@@ -47,6 +50,22 @@ import sys, tomllib
 with open("samconfig.toml", "rb") as file:
     print(" ".join(tomllib.load(file)[sys.argv[1]]["deploy"]["parameters"]["parameter_overrides"]))
 ' "$environment")
+if [[ -z ${AUTHORIZER:-} ]]; then
+    AUTHORIZER=iam
+    if [[ " $defaults ${PARAMETERS:-}" == *" TokenIssuers="* ]]; then AUTHORIZER=tokens; fi
+fi
+# SAM takes no parameter where the default authorizer is named, so the name is changed before SAM reads it.
+if [[ $AUTHORIZER == iam ]]; then
+    sed 's/^        DefaultAuthorizer: TokenAuthorizer$/        DefaultAuthorizer: AWS_IAM/' "$template" >"${template%.yaml}-iam.yaml"
+    template=${template%.yaml}-iam.yaml
+    if ! grep -qx '        DefaultAuthorizer: AWS_IAM' "$template"; then
+        echo "deploy: template.yaml names its default authorizer otherwise than this script knows" >&2
+        exit 2
+    fi
+elif [[ $AUTHORIZER != tokens ]]; then
+    echo "deploy: AUTHORIZER must be tokens or iam" >&2
+    exit 2
+fi
 # shellcheck disable=SC2086 # Parameters are words.
 sam deploy --config-file "$PWD/samconfig.toml" --config-env "$environment" --template-file "$template" \
     --stack-name "$stack" --no-fail-on-empty-changeset \
@@ -56,7 +75,9 @@ url=$(sam list stack-outputs --stack-name "$stack" --output json |
     jq --raw-output '.[] | select(.OutputKey == "ApiUrl").OutputValue')
 printf '\nEPR is deployed as %s: %s\n' "$stack" "$url"
 
-if [[ ${SKIP_SMOKE:-false} != true ]]; then
+if [[ $AUTHORIZER == tokens && -z ${EPR_TOKEN:-} ]]; then
+    echo "deploy: not tried: that needs a token; set EPR_TOKEN, and EPR_SMOKE_TENANT to its tenant"
+elif [[ ${SKIP_SMOKE:-false} != true ]]; then
     # The smoke test signs its calls with credentials from the environment, wherever these are from.
     eval "$("$python" - <<'PYTHON'
 import shlex

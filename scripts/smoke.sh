@@ -8,7 +8,7 @@
 # Where AWS_ACCESS_KEY_ID is set, calls are signed with it (and AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN,
 # AWS_REGION); EPR_TOKEN is sent as a bearer token instead; without either, as for `epr local`, they go as they are.
 #
-#   EPR_SMOKE_TENANT   the tenant, `smoke` by default
+#   EPR_SMOKE_TENANT   the tenant, `smoke` by default; that of the token, where that has one
 set -euo pipefail
 
 url=${1:-}
