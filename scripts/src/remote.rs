@@ -4,7 +4,7 @@ mod signing;
 
 use std::error::Error;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use clap::Args;
@@ -88,6 +88,13 @@ pub(crate) struct Failure {
 }
 
 impl Place {
+    /// A place that no argument names.
+    pub(crate) fn of(url: &str, tenant: Option<&str>, token: Option<&str>) -> Result<Self, String> {
+        let reading = |reason| format!("`{url}` {reason}");
+        let url = address(url).map_err(reading)?;
+        Ok(Self { url, tenant: tenant.map(str::to_owned), token: token.map(str::to_owned) })
+    }
+
     /// Whether the system is on this machine.
     pub(crate) fn is_local(&self) -> bool {
         is_loopback(&self.url)
@@ -156,6 +163,10 @@ impl Remote {
             .redirect(Policy::none());
         if place.is_local() {
             client = client.no_proxy();
+        }
+        // RFC 6761: every name below `localhost` is of this machine, whatever a resolver says.
+        if let Some(host) = place.url.host_str().filter(|host| host.ends_with(".localhost")) {
+            client = client.no_proxy().resolve(host, (Ipv4Addr::LOCALHOST, 0).into());
         }
         let client = client.build().map_err(|error| root_cause(&error))?;
         let bearer = place.bearer()?;
