@@ -11,6 +11,7 @@ mod crash;
 mod dlq;
 mod events;
 mod ledger;
+mod open_tables;
 mod replay;
 
 use std::io::{BufRead, BufReader, Read};
@@ -59,6 +60,10 @@ impl Server {
             Some(folder) => command.arg("--data").arg(folder),
             None => command.arg("--memory"),
         };
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
         let mut said = String::new();
