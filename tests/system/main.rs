@@ -60,3 +60,4 @@ mod tidy;
 mod tour;
 mod valkey;
 mod valkey_faults;
+mod watching;
