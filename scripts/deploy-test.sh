@@ -16,6 +16,8 @@ target=${CARGO_TARGET_DIR:-$PWD/target}
 if [[ ${SKIP_BUILD:-false} != true ]]; then
     bash scripts/build.sh --profile "${EPR_DEPLOY_PROFILE:-release}"
 fi
+# The doctor is shown to see what is wrong with a stack.
+cargo build --profile local --package epr --features deployments --locked
 venv=$target/emulator-venv
 if ! cmp -s tests/deployment/requirements.txt "$venv/requirements.txt"; then
     rm -rf "$venv"
@@ -25,5 +27,5 @@ if ! cmp -s tests/deployment/requirements.txt "$venv/requirements.txt"; then
 fi
 began=$SECONDS
 "$venv/bin/python" tests/deployment/run.py "$target/lambda/x86_64/template.yaml" \
-    --folder "$target/deploy-test" --sam "$target/deploy-venv/bin/sam" "$@"
+    --folder "$target/deploy-test" --sam "$target/deploy-venv/bin/sam" --epr "$target/local/epr" "$@"
 printf 'deploy-test: passed in %d s after the build\n' $((SECONDS - began))

@@ -15,6 +15,8 @@ use clap::{Args, Subcommand};
 
 use crate::remote::Place;
 
+pub(crate) use queues::{in_words, local_client};
+
 /// What `epr dlq` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\

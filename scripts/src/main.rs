@@ -5,6 +5,7 @@ mod ask;
 mod assertions;
 mod audit;
 mod dlq;
+mod doctor;
 mod events;
 mod local;
 mod moment;
@@ -57,6 +58,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Show what was given up and lies in the dead-letter queues, and try it again
     Dlq(dlq::Arguments),
+    /// Look whether everything of a system is there and well
+    Doctor(doctor::Arguments),
     /// Recompute the audit ledger of a tenant and say what is wrong with it, if anything is
     VerifyAuditChain(verify::Arguments),
     /// Take records, checkpoints and proofs out of the audit ledger, for others to verify
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Command::Events(arguments) => runtime.block_on(events::run(arguments)),
         Command::Replay(arguments) => runtime.block_on(replay::run(arguments)),
         Command::Dlq(arguments) => runtime.block_on(dlq::run(arguments)),
+        Command::Doctor(arguments) => return runtime.block_on(doctor::run(arguments)),
         Command::VerifyAuditChain(arguments) => {
             return verify::ended(runtime.block_on(verify::run(&arguments)));
         }

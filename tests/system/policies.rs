@@ -64,6 +64,30 @@ fn nothing_in_the_audit_table_can_be_replaced_updated_or_deleted_by_any_function
     }
 }
 
+/// A function that was told of the cache and could not reach it would refuse every change.
+#[test]
+fn who_is_told_of_the_cache_is_in_its_network_and_let_in_and_nobody_else_is() {
+    let template = Yaml::load_from_str(TEMPLATE).unwrap().remove(0);
+    let resources = template["Resources"].as_mapping().unwrap();
+    let mut told = 0;
+    for (id, resource) in resources {
+        if resource["Type"].as_str() != Some("AWS::Serverless::Function") {
+            continue;
+        }
+        let properties = &resource["Properties"];
+        let environment = properties.as_mapping_get("Environment");
+        let variables = environment.and_then(|of| of.as_mapping_get("Variables"));
+        let named = ["EPR_REDIS_URL", "EPR_REDIS_TOKEN", "EPR_REDIS_CACHE_NAME", "EPR_REDIS_USER"]
+            .map(|name| variables.is_some_and(|of| of.as_mapping_get(name).is_some()));
+        let attached = format!("{:?}", properties["Policies"]).contains("UseCachePolicy");
+        let inside = properties.as_mapping_get("VpcConfig").is_some();
+        let all = named[0];
+        assert_eq!((named, attached, inside), ([all; 4], all, all), "{id:?}");
+        told += usize::from(all);
+    }
+    assert_eq!(told, 4, "functions that decide, or change what decides");
+}
+
 /// What a call needs.
 fn needed(call: &Call) -> Grants {
     let Call { operation, body, .. } = call;
@@ -164,6 +188,10 @@ fn name(resource: &Yaml<'_>) -> String {
     let Yaml::Tagged(tag, value) = resource else {
         panic!("a policy must name a resource of the template, not {resource:?}")
     };
+    if tag.suffix == "If" {
+        // What is there unless a parameter names another.
+        return name(&value.as_vec().unwrap()[1]);
+    }
     let text = value.as_str().unwrap();
     match tag.suffix.as_str() {
         "GetAtt" => text.strip_suffix(".Arn").unwrap().to_owned(),

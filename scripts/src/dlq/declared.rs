@@ -18,7 +18,7 @@ pub(super) struct Declared {
     pub(super) name: String,
     /// The queues whose messages end here, and after how many receives.
     pub(super) sources: Vec<(String, u32)>,
-    /// Whether it takes what came from no queue: letters, and records of streams.
+    /// Whether it takes what came from no queue: letters, records of streams, and runs of schedules.
     pub(super) takes_others: bool,
 }
 
@@ -34,7 +34,8 @@ pub(super) fn dead_letter_queues(template: &Template) -> Vec<Declared> {
     let streams = template.functions.iter().flat_map(|function| &function.sources);
     let records = streams.filter_map(|source| match &source.trigger {
         Trigger::Stream(stream) => stream.on_failure.clone(),
-        Trigger::Queue(_) | Trigger::Schedule(_) => None,
+        Trigger::Schedule(schedule) => schedule.on_failure.clone(),
+        Trigger::Queue(_) => None,
     });
     for name in records.chain(queue_of(template, LETTERS)) {
         found.entry(name).or_default().takes_others = true;
@@ -73,6 +74,8 @@ mod tests {
         assert!(outbox.sources.is_empty() && outbox.takes_others);
         assert_eq!(queue_of(&template, AUDIT).as_deref(), Some("AuditQueue"));
         assert_eq!(variable_of(&template, &outbox.name).as_deref(), Some(LETTERS));
+        let schedules = named("SchedulesDeadLetterQueue");
+        assert!(schedules.sources.is_empty() && schedules.takes_others);
         let all = template.queues.iter().filter(|queue| queue.id.contains("DeadLetter"));
         assert_eq!(all.count(), found.len());
     }

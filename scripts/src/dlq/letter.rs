@@ -13,6 +13,8 @@ pub(super) enum Letter {
     /// Records of a stream that a function could not handle: which, but not what is in them. The rows are
     /// in their table.
     Stream { shard: String, first: String, last: String },
+    /// A run of a schedule that could not be begun. The next one does what it would have done.
+    Schedule,
     /// A message that its consumer could not handle; with the ARN of the queue it came from, where SQS
     /// itself moved it here.
     Message { source: Option<String> },
@@ -21,7 +23,7 @@ pub(super) enum Letter {
 /// What there is to say about a letter.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Said {
-    /// `event`, `audit`, `stream` or `message`.
+    /// `event`, `audit`, `stream`, `run` or `message`.
     pub(super) kind: &'static str,
     /// The id of the event or entry, where the letter has one.
     pub(super) event_id: Option<String>,
@@ -118,6 +120,19 @@ impl GivenUp {
     }
 }
 
+/// A run that EventBridge Scheduler could not begin: of which schedule, and why, as the message's attributes say.
+/// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html>
+pub(super) fn run(schedule_arn: &str, error: Option<&str>) -> (Letter, Said) {
+    let said = Said {
+        kind: "run",
+        event_id: None,
+        what: schedule_arn.rsplit('/').next().unwrap_or(schedule_arn).to_owned(),
+        attempts: None,
+        reason: error.unwrap_or("no reason is given").to_owned(),
+    };
+    (Letter::Schedule, said)
+}
+
 fn stream(context: RequestContext, batch: BatchInfo) -> (Letter, Said) {
     let BatchInfo {
         shard_id: shard, start_sequence_number: first, end_sequence_number: last, ..
@@ -170,6 +185,17 @@ mod tests {
         );
         assert_eq!(said.event_id.as_deref(), Some("e-1"));
         assert_eq!(read("no JSON", None, None).0, Letter::Message { source: None });
+    }
+
+    #[test]
+    fn a_run_that_could_not_be_begun_names_its_schedule_and_the_reason() {
+        let arn = "arn:aws:scheduler:r:1:schedule/default/epr-SweeperMinutely-1A2B";
+        let (letter, said) = run(arn, Some("Rate exceeded"));
+        assert_eq!(letter, Letter::Schedule);
+        assert_eq!(
+            (said.what.as_str(), said.reason.as_str()),
+            ("epr-SweeperMinutely-1A2B", "Rate exceeded")
+        );
     }
 
     #[test]

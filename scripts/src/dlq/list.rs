@@ -28,6 +28,7 @@ of its event, what happened, and why it was given up. It is
   event    an event that was given up; it is in the ledger, and can be replayed
   audit    an audit entry that was given up
   stream   records of a stream that the relay could not handle: where they are, not what they hold
+  run      a run of a schedule that could not be begun
   message  a message that the consumer of another queue could not handle
 
 To look at a message is to receive it: it is put back at once (or, if this ends half-way, after 30 seconds),

@@ -18,6 +18,10 @@ const WAIT_SECONDS: i32 = 1;
 /// The attribute by which a consumer says why it put a message aside.
 const REASON: &str = "reason";
 
+/// The attributes by which EventBridge Scheduler says what it could not do, and why.
+const SCHEDULE: &str = "SCHEDULE_ARN";
+const SCHEDULE_ERROR: &str = "ERROR_MESSAGE";
+
 /// A message that was received.
 pub(super) struct Held {
     message: Message,
@@ -29,10 +33,17 @@ impl Held {
     fn of(message: Message) -> Self {
         let attribute = |name| message.attributes().and_then(|attributes| attributes.get(&name));
         let source = attribute(MessageSystemAttributeName::DeadLetterQueueSourceArn);
-        let aside = message.message_attributes().and_then(|attributes| attributes.get(REASON));
-        let aside = aside.and_then(|reason| reason.string_value());
-        let (letter, said) =
-            letter::read(message.body().unwrap_or_default(), source.map(String::as_str), aside);
+        let told = |name| {
+            let attributes = message.message_attributes()?;
+            attributes.get(name)?.string_value()
+        };
+        let (letter, said) = match told(SCHEDULE) {
+            Some(schedule) => letter::run(schedule, told(SCHEDULE_ERROR)),
+            None => {
+                let body = message.body().unwrap_or_default();
+                letter::read(body, source.map(String::as_str), told(REASON))
+            }
+        };
         Self { message, letter, said }
     }
 

@@ -178,7 +178,7 @@ fn region_in(url: &Url) -> Option<String> {
 }
 
 /// `epr local` asks for no credentials, and has its own region.
-fn local_client(address: &str) -> Client {
+pub(crate) fn local_client(address: &str) -> Client {
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
         .region(aws_sdk_sqs::config::Region::from_static(REGION_LOCAL))
@@ -196,7 +196,7 @@ async fn aws_client(region: Option<String>) -> Client {
 }
 
 /// An error of SQS: its code and message, or what it comes from.
-pub(super) fn in_words<E, R>(operation: &str, error: &SdkError<E, R>) -> String
+pub(crate) fn in_words<E, R>(operation: &str, error: &SdkError<E, R>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug + 'static,

@@ -181,11 +181,15 @@ impl Redrive {
             Letter::Audit { event_id, entry: None } => Err(format!(
                 "the letter does not hold its audit entry; it is in the events table, under {event_id}"
             )),
-            Letter::Stream { .. } if self.discard => Ok("discarded"),
+            Letter::Stream { .. } | Letter::Schedule if self.discard => Ok("discarded"),
             Letter::Stream { shard, first, last } => Err(format!(
                 "a record of {shard}, {first} to {last}, has no content to send: the sweeper delivers what \
                  is pending in the table; --discard deletes the record"
             )),
+            Letter::Schedule => Err(
+                "the schedule's next run does what this one did not; --discard deletes the record"
+                    .to_owned(),
+            ),
             Letter::Message { source } => self.send_back(held, source.as_deref()).await,
         }
     }

@@ -9,6 +9,7 @@ mod ask;
 mod assertions;
 mod crash;
 mod dlq;
+mod doctor;
 mod events;
 mod ledger;
 mod open_tables;

@@ -68,6 +68,12 @@ fn queues_and_schedules_invoke_functions() {
     assert_eq!((queue.partial_failures, queue.concurrency_max), (true, Some(2)));
     let Trigger::Schedule(schedule) = source("sweeper") else { panic!() };
     assert_eq!((schedule.rate, schedule.scheduler), (Rate::Every(300), true));
+    assert_eq!(schedule.on_failure, None);
+    let dead = "rate(5 minutes), DeadLetterConfig: {Arn: !GetAtt DeadQueue.Arn}";
+    let template = Template::parse(&FLOW.replace("rate(5 minutes)", dead)).unwrap();
+    let sweeper = template.functions.iter().find(|f| f.folder == "sweeper").unwrap();
+    let Trigger::Schedule(schedule) = &sweeper.sources[0].trigger else { panic!("{sweeper:?}") };
+    assert_eq!(schedule.on_failure.as_deref(), Some("DeadQueue"));
 }
 
 #[test]

@@ -80,6 +80,8 @@ pub struct ScheduleTrigger {
     pub scheduler: bool,
     /// The event in place of the service's own: JSON.
     pub input: Option<String>,
+    /// The queue that is told of invocations that could not be made. In one process all can.
+    pub on_failure: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -158,6 +160,13 @@ struct ScheduleProperties {
     input: Option<String>,
     enabled: Option<bool>,
     state: Option<String>,
+    dead_letter_config: Option<DeadLetterConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeadLetterConfig {
+    arn: Value,
 }
 
 /// The source that the event `resource` of type `kind` declares, or `None` for one switched off.
@@ -171,8 +180,8 @@ pub(super) fn trigger(
     match kind {
         "DynamoDB" => stream(references, resource, &properties),
         "SQS" => queue(references, resource, &properties),
-        "Schedule" => schedule(resource, &properties, false),
-        "ScheduleV2" => schedule(resource, &properties, true),
+        "Schedule" => schedule(references, resource, &properties, false),
+        "ScheduleV2" => schedule(references, resource, &properties, true),
         _ => Err(TemplateError::refused(
             resource,
             format!("events of type `{kind}` are not run here"),
@@ -259,6 +268,7 @@ fn queue(
 }
 
 fn schedule(
+    references: References<'_>,
     resource: &str,
     properties: &Value,
     scheduler: bool,
@@ -277,7 +287,12 @@ fn schedule(
         return Err(refused(format!("`Input` is not JSON: {error}")));
     }
     let rate = declared.schedule_expression.parse().map_err(|error| refused(format!("{error}")))?;
-    Ok(Some(Trigger::Schedule(ScheduleTrigger { rate, scheduler, input: declared.input })))
+    let dead = |to: DeadLetterConfig| {
+        references.target(resource, "DeadLetterConfig.Arn", &to.arn, (QUEUE, "Arn"))
+    };
+    let on_failure = declared.dead_letter_config.map(dead).transpose()?;
+    let input = declared.input;
+    Ok(Some(Trigger::Schedule(ScheduleTrigger { rate, scheduler, input, on_failure })))
 }
 
 fn window(resource: &str, declared: Option<u32>) -> Result<u32, TemplateError> {
