@@ -45,19 +45,24 @@ pub(crate) struct Places<'a> {
     pub(crate) repository: &'a Path,
     /// With `<function>/bootstrap`, as cargo-lambda leaves them, or `<function>`, as Cargo does.
     pub(crate) binaries: &'a Path,
+    /// What must be in the name of a sample, which begins with its function's.
+    pub(crate) wanted: &'a str,
     /// An interpreter with what the function in Python needs, and the folder with that.
     pub(crate) python: Option<(&'a Path, &'a Path)>,
 }
 
-/// Everything that is started, functions first. Every function of the template must be among it.
+/// Everything wanted, functions first. Every function of the template must be among what could be.
 pub(crate) fn subjects(places: &Places<'_>) -> Result<Vec<Subject>, String> {
     let template = Template::parse(TEMPLATE).map_err(|error| error.to_string())?;
     let mut subjects = Vec::new();
     for function in &template.functions {
         let name = &function.folder;
-        let before = subjects.len();
         let own = |sample: &&str| sample.split('/').next() == Some(name);
-        for sample in FIRST.into_iter().filter(own) {
+        if !FIRST.iter().any(own) {
+            return Err(format!("nothing is asked of `{name}`: name one of its samples"));
+        }
+        let is_wanted = |sample: &&str| sample.contains(places.wanted);
+        for sample in FIRST.into_iter().filter(own).filter(is_wanted) {
             subjects.push(Subject {
                 name: name.clone(),
                 sample,
@@ -67,16 +72,13 @@ pub(crate) fn subjects(places: &Places<'_>) -> Result<Vec<Subject>, String> {
                 environment: function.environment.clone(),
             });
         }
-        if subjects.len() == before {
-            return Err(format!("nothing is asked of `{name}`: name one of its samples"));
-        }
     }
     subjects.sort_by_key(|subject| FIRST.iter().position(|first| *first == subject.sample));
     if let Some((interpreter, folder)) = places.python {
         let program = [interpreter, "-m".as_ref(), "awslambdaric".as_ref()];
         let program: Vec<PathBuf> =
             program.into_iter().map(Path::to_owned).chain(["function.handler".into()]).collect();
-        for sample in PYTHON_FIRST {
+        for sample in PYTHON_FIRST.into_iter().filter(|sample| sample.contains(places.wanted)) {
             subjects.push(Subject {
                 name: "python".to_owned(),
                 sample,
