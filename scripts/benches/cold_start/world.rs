@@ -70,6 +70,7 @@ impl World {
             messaging: system.messaging.router(),
             tables: system.embedded.router_to_write(),
             docs: axum::Router::new(),
+            keys: None,
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.map_err(|error| error.to_string())?;
