@@ -13,7 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use api::AuditDecisions;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
@@ -28,6 +28,7 @@ use serde_json::{Value, json};
 use store::{Defect, EpochSource};
 
 use crate::freshness::model::{Change, PRINCIPALS, State};
+use crate::numbers::Numbers;
 use crate::valkey::Server;
 use crate::{BEGINNING_MICROSECONDS, Tenant, World};
 
@@ -76,32 +77,9 @@ impl Found {
     }
 }
 
-/// Numbers that look random and are the same for the same seed.
-#[derive(Clone)]
-struct Numbers(Arc<AtomicU64>);
-
-impl Numbers {
-    fn of(seed: u64) -> Self {
-        Self(Arc::new(AtomicU64::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)))
-    }
-
-    fn below(&self, end: u64) -> u64 {
-        let mut next = self.0.load(Ordering::Relaxed);
-        next ^= next << 13;
-        next ^= next >> 7;
-        next ^= next << 17;
-        self.0.store(next, Ordering::Relaxed);
-        next % end
-    }
-
-    fn index(&self, end: usize) -> usize {
-        usize::try_from(self.below(end as u64)).unwrap()
-    }
-
-    async fn others_go_first(&self) {
-        for _ in 0..self.below(STEPS_MAX) {
-            tokio::task::yield_now().await;
-        }
+async fn others_go_first(numbers: &Numbers) {
+    for _ in 0..numbers.below(STEPS_MAX) {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -201,9 +179,9 @@ fn worlds(
                     if let Some(server) = loses.filter(|_| commits && numbers.below(3) == 0) {
                         server.lose_marks();
                     }
-                    numbers.others_go_first().await;
+                    others_go_first(&numbers).await;
                     let answer = inner.call(request).await;
-                    numbers.others_go_first().await;
+                    others_go_first(&numbers).await;
                     answer
                 })
             });
@@ -273,7 +251,7 @@ async fn lose(
         while found.borrow().checks < answers && !history.is_over.get() {
             tokio::task::yield_now().await;
         }
-        numbers.others_go_first().await;
+        others_go_first(numbers).await;
         let changes = found.borrow().changes;
         match numbers.below(50) {
             0 => server.send::<()>(&["FLUSHALL"]),
@@ -325,7 +303,7 @@ async fn check(
             )
         });
         found.borrow_mut().count(crossed, wrong);
-        numbers.others_go_first().await;
+        others_go_first(&numbers).await;
     }
 }
 

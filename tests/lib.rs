@@ -14,6 +14,7 @@ pub mod faults;
 pub mod freshness;
 pub mod ledger;
 pub mod messaging;
+mod numbers;
 mod reply;
 pub mod tokens;
 pub mod valkey;

@@ -13,6 +13,7 @@ use futures::future::join_all;
 
 use crate::World;
 use crate::ledger::{message, queued};
+use crate::numbers::Numbers;
 
 /// Writers of a campaign.
 pub const WRITERS: usize = 8;
@@ -43,18 +44,6 @@ impl Counts {
         let (acknowledged, kills) =
             (acknowledged.load(Ordering::Relaxed), kills.load(Ordering::Relaxed));
         Done { acknowledged, kills, records: 0 }
-    }
-}
-
-/// Numbers that look random and are the same in every run (xorshift).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
     }
 }
 
@@ -104,7 +93,7 @@ async fn write(
     progress: impl Fn(Done),
 ) {
     let app = world.system.app("audit-append").unwrap();
-    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15 ^ (writer as u64 + 1));
+    let numbers = Numbers::of(writer as u64 + 1);
     let ids: Vec<String> = (0..events)
         .map(|number| {
             let owner = if number % 5 == 0 { 0 } else { writer + 1 };

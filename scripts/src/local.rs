@@ -15,6 +15,7 @@ use domain::time::Clock;
 use local::authorizer::{Authorizer, keys};
 use local::server::{self, Services};
 use local::system::{Surroundings, System};
+use store::EpochSource;
 use tokio::net::TcpListener;
 
 /// How often expired receipts are deleted, in seconds. DynamoDB does so by itself.
@@ -81,6 +82,9 @@ pub(crate) struct Arguments {
         value_parser = |name: &str| AuditDecisions::parse(name).ok_or("must be none, denies, misses or all"),
     )]
     audit_decisions: AuditDecisions,
+    /// Let functions in processes of their own write the tables: those of `cargo lambda watch`
+    #[arg(long)]
+    open_tables: bool,
 }
 
 /// Serves until Ctrl-C.
@@ -102,6 +106,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         public_url,
         entity_types,
         audit_decisions: arguments.audit_decisions,
+        // Whoever else writes tells of it in the tables, as between functions on Lambda.
+        epochs: arguments.open_tables.then(EpochSource::table),
         ..Surroundings::default()
     };
     let started = if arguments.memory {
@@ -121,7 +127,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     });
     let services = Services {
         messaging: system.messaging.router(),
-        tables: system.embedded.router(),
+        tables: if arguments.open_tables {
+            system.embedded.router_to_write()
+        } else {
+            system.embedded.router()
+        },
         docs: local::docs::router().map_err(|error| error.to_string())?,
         keys,
     };

@@ -66,3 +66,4 @@ mod token_keys;
 mod tour;
 mod valkey;
 mod valkey_faults;
+mod watching;

@@ -12,6 +12,7 @@ mod dlq;
 mod doctor;
 mod events;
 mod ledger;
+mod open_tables;
 mod replay;
 mod token;
 
@@ -67,6 +68,10 @@ impl Server {
             Some(folder) => command.arg("--data").arg(folder),
             None => command.arg("--memory"),
         };
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
         let mut said = String::new();

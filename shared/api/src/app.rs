@@ -12,6 +12,7 @@ use domain::time::Clock;
 use store::{EpochSource, Store, Tables};
 
 use crate::cache::CacheConfig;
+use crate::connector::OneConnector;
 use crate::decision_log::AuditDecisions;
 use crate::delivery::{Addresses, Messaging};
 use crate::ledger::{DEPLOYMENT_DEFAULT, LedgerConfig, Notary};
@@ -230,7 +231,7 @@ impl App {
             .operation_timeout(Duration::from_millis(CALLS_MILLISECONDS_MAX))
             .build();
         let aws = aws_config::defaults(aws_config::BehaviorVersion::latest());
-        let aws = aws.timeout_config(timeouts).load().await;
+        let aws = aws.timeout_config(timeouts).http_client(OneConnector::default()).load().await;
         let client = aws_sdk_dynamodb::Client::new(&aws);
         let app = Self::new(config, client, Clock::system(), Ids::by_time());
         let epochs = app.config.cache.as_ref().map(|cache| cache.epochs(&aws, &app.clock));

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use domain::change::Act;
 use domain::decision::{Decision, Target};
+use domain::hash::fnv1a;
 use domain::time::Timestamp;
 use serde_json::{Value, json};
 use store::AuditRow;
@@ -164,12 +165,10 @@ fn cut(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Where a trace stands among all, the same whoever asks (FNV-1a): so the functions that serve one trace
-/// write it down together.
+/// Where a trace stands among all, the same whoever asks: so the functions that serve one trace write it down
+/// together.
 fn place(trace_id: &str) -> u64 {
-    let hash = trace_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = fnv1a(trace_id);
     // The low bits of this hash alone tell little of the last bytes.
     (hash ^ (hash >> 32)) % WHOLE
 }

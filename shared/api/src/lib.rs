@@ -9,6 +9,7 @@ mod app;
 mod body;
 mod cache;
 mod caller;
+mod connector;
 mod consistency;
 mod decision_log;
 pub mod delivery;

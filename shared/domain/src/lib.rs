@@ -20,6 +20,7 @@ pub mod entity;
 pub mod entity_type;
 pub mod event;
 pub mod grants;
+pub mod hash;
 pub mod id;
 pub mod ledger;
 pub mod lineage;

@@ -151,9 +151,17 @@ impl Embedded {
         connector::http_client(self.clone())
     }
 
-    /// Serves reads of the tables that come over a socket, for any client of DynamoDB.
+    /// Serves reads of the tables that come over a socket, for any client of DynamoDB. What is written goes
+    /// through the API, which alone knows what a row means.
     pub fn router(&self) -> axum::Router {
-        connector::router(self.clone())
+        connector::router(self.clone(), operations::is_read)
+    }
+
+    /// Serves reads and writes of items that come over a socket, for functions that run in processes of their
+    /// own. Who works on the same tables in this process must keep epochs in them: of such a write
+    /// [`Self::epochs`] never hears.
+    pub fn router_to_write(&self) -> axum::Router {
+        connector::router(self.clone(), operations::is_of_items)
     }
 
     /// The folder that the tables are kept in, unless they are in memory.

@@ -4,8 +4,9 @@ use crate::gateway::Gateway;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::handler::HandlerWithoutStateExt;
+use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
-use http::{Method, header};
+use http::{Method, StatusCode, header};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -45,10 +46,7 @@ pub async fn serve(
             .as_ref()
             .and_then(|services| services.of(&request))
         {
-            Some(service) => match service.clone().oneshot(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            },
+            Some(service) => answered(service, request).await,
             None => gateway.call(request, Some(peer)).await,
         };
     let serving = axum::serve(listener, answer.into_make_service_with_connect_info::<SocketAddr>())
@@ -98,6 +96,21 @@ impl Services {
         let is_for_messaging = begins("x-amz-target", "AmazonSQS.")
             || begins(header::CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded");
         is_for_messaging.then_some(&self.messaging)
+    }
+
+    /// The same without a gateway, for who serves them otherwise than [`serve`].
+    pub fn router(self) -> Router {
+        Router::new().fallback(async move |request: Request| match self.of(&request) {
+            Some(service) => answered(service, request).await,
+            None => StatusCode::NOT_FOUND.into_response(),
+        })
+    }
+}
+
+async fn answered(service: &Router, request: Request) -> Response {
+    match service.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
     }
 }
 
@@ -284,6 +297,42 @@ mod tests {
         assert!(page.contains("403 Forbidden"), "{page}");
         running.stop.send(()).unwrap();
         running.served.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn open_tables_are_written_and_neither_made_nor_deleted_nor_by_a_page() {
+        let embedded = Embedded::memory().unwrap();
+        embedded.create_tables(&template()).unwrap();
+        let services = Services {
+            messaging: Messaging::memory(&template(), clock()).unwrap().router(),
+            tables: embedded.router_to_write(),
+            docs: Router::new(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = spawn(async move { axum::serve(listener, services.router()).await });
+        let asked = spawn_blocking(move || {
+            let ask = |operation: &str, more: &str| {
+                let headers = format!("x-amz-target: DynamoDB_20120810.{operation}\r\n{more}");
+                post(address, "/", &headers, "{}")
+            };
+            let asked = [
+                ask("PutItem", ""),
+                ask("TransactWriteItems", ""),
+                ask("DeleteTable", ""),
+                ask("PutItem", "origin: http://example.com\r\n"),
+            ];
+            (asked, post(address, "/elsewhere", "", "{}"))
+        });
+        let ([put, transacted, deleted, page], elsewhere) = asked.await.unwrap();
+        // They are heard, and lack what they need.
+        for heard in [put, transacted] {
+            assert!(heard.contains("ValidationException"), "{heard}");
+        }
+        assert!(deleted.contains("AccessDeniedException"), "{deleted}");
+        assert!(page.contains("403 Forbidden"), "{page}");
+        assert!(elsewhere.contains("404 Not Found"), "{elsewhere}");
+        serving.abort();
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 
 const UNKNOWN: &str = r#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#;
 
-const READ_ONLY: &str = r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"tables can only be read here; the API writes them"}"#;
+const REFUSED: &str = r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"not allowed here: tables are read, and with `epr local --open-tables` their items written"}"#;
 
 /// Holds the whole [`Embedded`], so that the data folder stays locked while a client can write.
 pub(super) fn http_client(embedded: Embedded) -> SharedHttpClient {
@@ -27,19 +27,19 @@ pub(super) fn http_client(embedded: Embedded) -> SharedHttpClient {
     })
 }
 
-/// Serves reads that come over a socket, except from a web page; any page in a browser on this machine could
-/// send them. What is written goes through the API, which alone knows what a row means.
-pub(super) fn router(embedded: Embedded) -> Router {
+/// Serves the operations that are `allowed` and come over a socket, except from a web page; any page in a browser
+/// on this machine could send them.
+pub(super) fn router(embedded: Embedded, allowed: fn(&str) -> bool) -> Router {
     Router::new().fallback(async move |headers: HeaderMap, body: Bytes| {
         if headers.contains_key(header::ORIGIN) {
             return StatusCode::FORBIDDEN.into_response();
         }
         let target = headers.get(TARGET).and_then(|target| target.to_str().ok());
         let target = target.unwrap_or_default();
-        let (status, answer) = if operations::is_read(target) {
+        let (status, answer) = if allowed(target) {
             answer(&embedded, target, &body)
         } else {
-            (StatusCode::BAD_REQUEST, READ_ONLY.as_bytes().to_vec())
+            (StatusCode::BAD_REQUEST, REFUSED.as_bytes().to_vec())
         };
         (status, [(header::CONTENT_TYPE, CONTENT_TYPE)], answer).into_response()
     })

@@ -54,6 +54,23 @@ pub(super) fn is_read(target: &str) -> bool {
     )
 }
 
+/// Whether an operation reads or writes items, and leaves the tables themselves as they are.
+pub(super) fn is_of_items(target: &str) -> bool {
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    is_read(target)
+        || matches!(
+            operation,
+            "BatchExecuteStatement"
+                | "BatchWriteItem"
+                | "DeleteItem"
+                | "ExecuteStatement"
+                | "PutItem"
+                | "TransactGetItems"
+                | "TransactWriteItems"
+                | "UpdateItem"
+        )
+}
+
 fn answer<Request: DeserializeOwned, Response: Serialize>(
     body: &[u8],
     run: impl FnOnce(Request) -> Result<Response>,

@@ -2,6 +2,7 @@
 
 use domain::entity::Status;
 use domain::entity_type::TypeName;
+use domain::hash::fnv1a;
 use domain::id::{AssignmentId, EntityId, EventId, TenantId};
 use domain::principal::{Principal, PrincipalType};
 use domain::time::Timestamp;
@@ -32,12 +33,9 @@ fn shelf(archived: bool) -> &'static str {
     if archived { "archived" } else { "live" }
 }
 
-/// The shard of a listing that an id belongs to (FNV-1a: stable over versions and machines).
+/// The shard of a listing that an id belongs to.
 fn shard(id: &str) -> u8 {
-    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    u8::try_from(hash % u64::from(LISTING_SHARDS)).unwrap_or(0)
+    u8::try_from(fnv1a(id) % u64::from(LISTING_SHARDS)).unwrap_or(0)
 }
 
 pub(crate) fn entity_listing(
