@@ -307,6 +307,7 @@ mod tests {
             messaging: Messaging::memory(&template(), clock()).unwrap().router(),
             tables: embedded.router_to_write(),
             docs: Router::new(),
+            keys: None,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
