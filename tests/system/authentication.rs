@@ -81,8 +81,18 @@ fn expect_refused(reply: &Reply, path: &str, status: u16, code: &str, what: &str
     }
 }
 
+/// An API key that was revoked.
+async fn revoked_key(world: &World) -> String {
+    let owner = with(world.tenant(OWNER), &bearer(&json!({})));
+    let made = owner.post("/api/v1/api-keys", json!({"name": "Revoked"})).await;
+    let made = made.expect(201);
+    let path = format!("/api/v1/api-keys/{}/revoke", made["id"].as_str().unwrap());
+    owner.post_empty(&path).await.expect(200);
+    made["key"].as_str().unwrap().to_owned()
+}
+
 /// Every kind of credential that is none: what it is, the header if any, and the code of its refusal.
-fn bad_credentials() -> Vec<(&'static str, Option<String>, &'static str)> {
+fn bad_credentials(revoked: &str) -> Vec<(&'static str, Option<String>, &'static str)> {
     let (good, keys) = (claims(NOW), &pairs().rsa);
     let token = |token: String| Some(format!("Bearer {token}"));
     let changed = |others: Value| token(keys.token(&claims_with(NOW, &others)));
@@ -98,6 +108,8 @@ fn bad_credentials() -> Vec<(&'static str, Option<String>, &'static str)> {
     let confused = Keys::secret(keys.id, &keys.public_der());
     let twice = good.to_string().replacen('{', "{\"sub\":\"root\",", 1);
     let invalid = "token_invalid";
+    let elsewhere = revoked.replace(&format!("ak_{TENANT}."), "ak_globex.");
+    let wrong = format!("{}_{}", revoked.rsplit_once('_').unwrap().0, "0".repeat(64));
     vec![
         ("no credential", None, "unauthenticated"),
         ("an empty header", Some(String::new()), invalid),
@@ -133,6 +145,9 @@ fn bad_credentials() -> Vec<(&'static str, Option<String>, &'static str)> {
         ("jwk", with_header("jwk", keys.public()), invalid),
         ("x5u", with_header("x5u", json!(KEYS_URL)), invalid),
         ("crit", with_header("crit", json!(["exp"])), invalid),
+        ("a revoked API key", token(revoked.to_owned()), "api_key_revoked"),
+        ("an API key of another tenant", Some(format!("ApiKey {elsewhere}")), "api_key_invalid"),
+        ("an API key with another secret", token(wrong), "api_key_invalid"),
         (
             "too long",
             token(keys.token(&claims_with(NOW, &json!({"x": "x".repeat(9_000)})))),
@@ -144,10 +159,11 @@ fn bad_credentials() -> Vec<(&'static str, Option<String>, &'static str)> {
 #[tokio::test]
 async fn no_operation_answers_or_does_anything_without_a_good_credential() {
     let world = guarded().await;
+    let revoked = revoked_key(&world).await;
     let before = tables(&world).await;
     let attempts = attempts(&Things::of_owner());
     let mut refused = 0;
-    for (what, credential, code) in bad_credentials() {
+    for (what, credential, code) in bad_credentials(&revoked) {
         for attempt in &attempts {
             let path = attempt.1.as_str();
             // An idempotency key must not keep what was refused, nor a tenant's name open anything.
@@ -166,7 +182,7 @@ async fn no_operation_answers_or_does_anything_without_a_good_credential() {
         }
     }
     assert_same(&before, &tables(&world).await, "what is stored");
-    assert!(refused > 31 * 55, "only {refused} requests were refused");
+    assert!(refused > 34 * 55, "only {refused} requests were refused");
 }
 
 /// What is tried above is not refused for another reason.

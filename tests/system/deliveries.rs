@@ -45,6 +45,11 @@ async fn deliver() -> Vec<Step> {
     steps.append(&mut writer.steps);
     let mut gate = Delivery::new("authorizer").await;
     gate.step_with("a token", json!({"headers": {"authorization": "Bearer a.b.c"}}), &[]).await;
+    let key = json!({"name": "Reports", "principal_id": "reports"});
+    let made = gate.world.default_tenant().post("/api/v1/api-keys", key).await;
+    let key = json!({"headers": {"x-api-key": made.expect(201)["key"]}});
+    gate.step_with("an API key, used for the first time in an hour", key.clone(), &[]).await;
+    gate.step_with("an API key", key, &[]).await;
     steps.append(&mut gate.steps);
     let mut verification = Delivery::of_ledger();
     verification.append("first", 1).await;

@@ -63,17 +63,25 @@ fn said(reply: &Reply, words: &[(&str, &str)]) -> (u16, Option<String>, Option<S
     let reworded =
         |text: &str| words.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
     let header = |name: &str| reply.header(name).map(reworded);
-    let location = header("location").filter(|place| !place.starts_with("/api/v1/events/"));
+    let is_named = |place: &String| {
+        !place.starts_with("/api/v1/events/") && !place.starts_with("/api/v1/api-keys/")
+    };
+    let location = header("location").filter(is_named);
     (reply.status, header("etag"), location, reworded(&body.to_string()))
 }
 
-/// Takes away what names a request, and an event: its id is made of its tenant's.
+/// Takes away what names a request, an event, whose id is made of its tenant's, and an API key, which is random.
 fn unnamed(value: &mut Value) {
     match value {
         Value::Object(members) => {
             members.remove("trace_id");
             if members.remove("event_id").is_some() {
                 for name in ["id", "correlation_id", "context"] {
+                    members.remove(name);
+                }
+            }
+            if members.remove("key_prefix").is_some() {
+                for name in ["id", "key"] {
                     members.remove(name);
                 }
             }

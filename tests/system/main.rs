@@ -5,6 +5,7 @@
     reason = "a test that cannot go on fails, with the place where it could not"
 )]
 
+mod api_keys;
 mod assignment_lists;
 mod assignments;
 mod audit;

@@ -139,9 +139,9 @@ fn the_document_lets_in_whom_the_template_lets_in() {
     // Once, and on a line of its own: where there are no issuers, scripts/deploy.sh puts IAM there.
     assert_eq!(TEMPLATE.matches("\n        DefaultAuthorizer: TokenAuthorizer\n").count(), 1);
     assert_eq!(TEMPLATE.matches("DefaultAuthorizer:").count(), 1);
-    assert_eq!(document["security"], json!([{"token": []}, {"iam": []}]));
+    assert_eq!(document["security"], json!([{"token": []}, {"api_key": []}, {"iam": []}]));
     let schemes = document["components"]["securitySchemes"].as_object().unwrap();
-    assert_eq!(schemes.keys().collect::<Vec<_>>(), ["iam", "token"]);
+    assert_eq!(schemes.keys().collect::<Vec<_>>(), ["api_key", "iam", "token"]);
     assert_eq!(schemes["token"]["scheme"], "bearer");
     assert_eq!(schemes["iam"]["x-amazon-apigateway-authtype"], "awsSigv4");
     let servers = document["servers"].as_array().unwrap();

@@ -133,6 +133,17 @@ async fn live(scenario: &mut Scenario) {
     scenario.get("/readyz").await;
 }
 
+/// The life of an API key.
+async fn api_key(scenario: &mut Scenario) {
+    let keys = "/api/v1/api-keys";
+    let key = json!({"name": "Reports", "principal_id": "reports", "scopes": ["entity:read"]});
+    let key = scenario.post(keys, key, 201).await;
+    scenario.get(&format!("{keys}?limit=1")).await;
+    scenario.get(&format!("{keys}/{key}")).await;
+    scenario.post(&format!("{keys}/{key}/revoke"), Value::Null, 200).await;
+    scenario.delete(&format!("{keys}/{key}")).await;
+}
+
 /// The same questions in the language of AuthZEN, under both bases.
 async fn access(scenario: &mut Scenario, spv: &str) {
     let alice = json!({"type": "user", "id": "alice"});
@@ -176,6 +187,7 @@ async fn every_operation_of_the_document_does_what_it_says() {
     let tenant = world.default_tenant();
     let mut scenario = Scenario { tenant, contract, exercised: BTreeSet::new() };
     live(&mut scenario).await;
+    api_key(&mut scenario).await;
     world.record("default", (0..3).map(tests::checkpoints::happening)).await;
     world.sign("default").await;
     audit(&mut scenario).await;

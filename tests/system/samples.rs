@@ -39,11 +39,26 @@ impl Sample {
     }
 }
 
+/// The body of an answer, without the secret of an API key, which only the first answer has.
+pub(crate) fn kept(reply: &Reply) -> String {
+    let mut body = reply.body.clone();
+    match body.as_object_mut() {
+        Some(members) if members.contains_key("key_prefix") => {
+            members.remove("key");
+            body.to_string()
+        }
+        _ => reply.text.clone(),
+    }
+}
+
 /// Prepares a tenant, and gives the requests that change something there.
 pub(crate) async fn samples(tenant: &Tenant) -> Vec<Sample> {
     let event = prepare(tenant).await;
+    let keys = [key(tenant).await, key(tenant).await];
+    tenant.post_empty(&format!("{}/revoke", keys[1])).await.expect(200);
     let mut samples = of_entities().to_vec();
     samples.extend(of_roles());
+    samples.extend(of_api_keys(&keys));
     samples.extend(of_assignments());
     samples.extend(of_groups_and_principals());
     samples.extend(of_events(&event));
@@ -157,6 +172,51 @@ fn of_events(replayed: &str) -> [Sample; 3] {
             status: 200,
             event: "",
             action: "",
+        },
+    ]
+}
+
+/// Creates an API key; its path.
+async fn key(tenant: &Tenant) -> String {
+    let made =
+        tenant.post("/api/v1/api-keys", json!({"name": "Made", "principal_id": "made"})).await;
+    let id = made.expect(201)["id"].as_str().unwrap_or_default().to_owned();
+    format!("/api/v1/api-keys/{id}")
+}
+
+fn of_api_keys([active, revoked]: &[String; 2]) -> [Sample; 3] {
+    let keys = "/api/v1/api-keys".to_owned();
+    let new = json!({"name": "New", "principal_id": "reports", "scopes": ["entity:read"]});
+    [
+        Sample {
+            method: Method::POST,
+            path: keys.clone(),
+            body: Some(new),
+            other: json!({"name": "Other"}),
+            elsewhere: format!("{keys}?elsewhere"),
+            status: 201,
+            event: "api_key.created",
+            action: "api_key.create",
+        },
+        Sample {
+            method: Method::POST,
+            path: format!("{active}/revoke"),
+            body: None,
+            other: json!({"why": "not"}),
+            elsewhere: format!("{revoked}/revoke"),
+            status: 200,
+            event: "api_key.revoked",
+            action: "api_key.revoke",
+        },
+        Sample {
+            method: Method::DELETE,
+            path: revoked.clone(),
+            body: None,
+            other: json!({"why": "not"}),
+            elsewhere: active.clone(),
+            status: 200,
+            event: "api_key.deleted",
+            action: "api_key.delete",
         },
     ]
 }

@@ -96,6 +96,7 @@ async fn walk() -> Vec<Step> {
     tour.entities().await;
     tour.entity_lists().await;
     tour.roles().await;
+    tour.api_keys().await;
     tour.assignments().await;
     tour.assignment_lists().await;
     tour.groups().await;
@@ -157,6 +158,7 @@ fn may(user: &str, on: u32) -> Value {
 pub(crate) const ENTITIES: &str = "/api/v1/entities";
 const EVENTS: &str = "/api/v1/events";
 const ROLES: &str = "/api/v1/roles";
+const API_KEYS: &str = "/api/v1/api-keys";
 const ASSIGNMENTS: &str = "/api/v1/assignments";
 
 impl Tour {
@@ -256,6 +258,21 @@ impl Tour {
         self.get("50 of a type", &of_type).await;
         self.get("50 of every type", ENTITIES).await;
         self.get("50 below one entity", &format!("{ENTITIES}?parent_id={}", id(3))).await;
+    }
+
+    async fn api_keys(&mut self) {
+        let new = |name: &str| json!({"name": name, "principal_id": "reports", "scopes": ["a"]});
+        self.post("", API_KEYS, new("Reports")).await;
+        self.post_keyed("with an idempotency key", API_KEYS, new("More reports")).await;
+        let listed = self.tenant.get(&format!("{API_KEYS}?limit=1")).await;
+        let path = format!("{API_KEYS}/{}", listed.ids()[0]);
+        self.get("", &path).await;
+        self.ask("", Method::POST, &format!("{path}/revoke"), None).await;
+        self.delete("", &path).await;
+        for number in 0..LISTED {
+            self.prepare(API_KEYS, new(&format!("Number {number}"))).await;
+        }
+        self.get("50", API_KEYS).await;
     }
 
     async fn roles(&mut self) {

@@ -5,7 +5,7 @@ use domain::id::{PrincipalId, TenantId};
 use domain::principal::{Principal, PrincipalType};
 use serde_json::{Map, Value};
 
-use crate::identity::Identity;
+use crate::identity::{Identity, VIA_TOKEN};
 use crate::issuers::Issuer;
 use crate::refusal::Refusal;
 
@@ -39,6 +39,7 @@ pub(crate) fn judge(issuer: &Issuer, claims: &Claims, now: i64) -> Result<Identi
         scopes: words(claims, &issuer.claims.scopes, "scope")?,
         roles: words(claims, &issuer.claims.roles, "roles")?.unwrap_or_default(),
         good_until: expires + leeway,
+        via: VIA_TOKEN,
     })
 }
 

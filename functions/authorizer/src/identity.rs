@@ -10,6 +10,8 @@ use crate::refusal::Refusal;
 
 /// How callers by token are let in.
 pub const VIA_TOKEN: &str = "jwt";
+/// How callers by API key are let in.
+pub const VIA_KEY: &str = "api_key";
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct Identity {
     pub roles: Vec<String>,
     /// Until which second since 1970 this may be believed.
     pub good_until: i64,
+    /// By what: [`VIA_TOKEN`] or [`VIA_KEY`].
+    pub via: &'static str,
 }
 
 /// A request, as API Gateway asks an authorizer about it (payload 2.0). What else it says is not needed.
@@ -47,9 +51,9 @@ pub struct Verdict {
 impl Verdict {
     /// The caller is known.
     pub(crate) fn of(identity: &Identity) -> Self {
-        let Identity { principal, tenant_id, scopes, roles, good_until } = identity;
+        let Identity { principal, tenant_id, scopes, roles, good_until, via } = identity;
         let mut context = BTreeMap::from([
-            ("via", VIA_TOKEN.to_owned()),
+            ("via", (*via).to_owned()),
             ("principal_type", principal.kind.to_string()),
             ("principal_id", principal.id.to_string()),
             ("good_until", good_until.to_string()),

@@ -1,9 +1,11 @@
-//! Who is calling: verifies the tokens of configured issuers, for API Gateway and for the local gateway.
+//! Who is calling: verifies API keys and the tokens of configured issuers, for API Gateway and for the local
+//! gateway.
 //!
 //! **Invariant:** of a request only its credential is looked at. Which tenant's data it is about, and what the
 //! caller may do there, is for the functions to say, of the identity that is handed on.
 
 mod claims;
+mod credential;
 pub mod development;
 mod identity;
 mod issuers;
@@ -18,9 +20,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use api::App;
+use domain::api_key::KeyText;
 use domain::time::Clock;
+use store::Store;
 
-pub use identity::{Identity, Request, VIA_TOKEN, Verdict};
+pub use identity::{Identity, Request, VIA_KEY, VIA_TOKEN, Verdict};
 pub use issuers::{
     ClaimNames, ISSUERS_MAX, Issuer, IssuersError, LEEWAY_SECONDS_DEFAULT, LEEWAY_SECONDS_MAX,
 };
@@ -30,6 +34,7 @@ pub use refusal::{Failure, Refusal, Unavailable};
 pub use source::{Fetch, Fetching, KEYS_BYTES_MAX, Secret, Source};
 pub use token::TOKEN_BYTES_MAX;
 
+use credential::{Credential, credential};
 use key::Key;
 use key_set::KeySet;
 use token::Token;
@@ -38,6 +43,8 @@ use token::Token;
 #[derive(Clone, Debug)]
 pub struct Authorizer {
     issuers: Arc<HashMap<String, Trusted>>,
+    /// Where API keys are, for an authorizer that takes them.
+    keys: Option<Store>,
     clock: Clock,
 }
 
@@ -51,7 +58,8 @@ impl Authorizer {
     /// The authorizer of a deployment, with the issuers of `EPR_TOKEN_ISSUERS`.
     pub fn of(app: &App) -> Result<Self, IssuersError> {
         let issuers = Issuer::parse_list(&app.config.token_issuers)?;
-        Ok(Self::new(issuers, &Fetch::everywhere(app.secrets.clone()), app.clock.clone()))
+        let fetch = Fetch::everywhere(app.secrets.clone());
+        Ok(Self::new(issuers, &fetch, app.clock.clone()).with_keys_in(app.store.clone()))
     }
 
     /// An authorizer that trusts some issuers. Nothing is fetched yet.
@@ -60,15 +68,54 @@ impl Authorizer {
             let keys = KeySet::new(issuer.source.clone(), fetch.clone());
             (issuer.name.clone(), Trusted { issuer, keys })
         });
-        Self { issuers: Arc::new(trusted.collect()), clock }
+        Self { issuers: Arc::new(trusted.collect()), keys: None, clock }
+    }
+
+    /// The same authorizer, which also takes the API keys of a store.
+    #[must_use]
+    pub fn with_keys_in(self, store: Store) -> Self {
+        Self { keys: Some(store), ..self }
     }
 
     /// Who sent a request.
     pub async fn authenticate(&self, request: &Request) -> Result<Identity, Failure> {
-        self.verify(bearer(request)?).await
+        match credential(request)? {
+            Credential::Token(token) => self.by_token(token).await,
+            // Boxed, because the compiler follows nested futures only so deep.
+            Credential::ApiKey(key) => Box::pin(self.by_key(key)).await,
+        }
     }
 
-    async fn verify(&self, text: &str) -> Result<Identity, Failure> {
+    /// Who calls with an API key. Whether it was revoked or has expired is told only to who has all of it.
+    async fn by_key(&self, text: &str) -> Result<Identity, Failure> {
+        let store = self.keys.as_ref().ok_or(Refusal::ApiKey)?;
+        let text = KeyText::parse(text).map_err(|_| Refusal::ApiKey)?;
+        let now = self.clock.now();
+        let found = store.api_key_read(text.tenant_id(), text.id()).await;
+        let found = found
+            .map_err(|error| Unavailable(format!("an API key cannot be looked up: {error}")))?;
+        let stored = found.filter(|stored| stored.is(&text)).ok_or(Refusal::ApiKey)?;
+        let key = stored.key;
+        if key.revoked_at.is_some() {
+            return Err(Refusal::RevokedKey.into());
+        }
+        if !key.is_active(now) {
+            return Err(Refusal::ExpiredKey.into());
+        }
+        if let Err(error) = store.api_key_used(&key, now).await {
+            tracing::warn!(api_key_id = %key.id, %error, "the use of an API key was not noted");
+        }
+        Ok(Identity {
+            principal: key.principal,
+            tenant_id: Some(key.tenant_id),
+            scopes: key.scopes,
+            roles: Vec::new(),
+            good_until: key.expires_at.as_seconds(),
+            via: VIA_KEY,
+        })
+    }
+
+    async fn by_token(&self, text: &str) -> Result<Identity, Failure> {
         let token = Token::read(text)?;
         let named = token.claims.get("iss").and_then(|name| name.as_str());
         let trusted = named.and_then(|name| self.issuers.get(name)).ok_or(Refusal::Issuer)?;
@@ -102,20 +149,6 @@ impl Token<'_> {
             || key.algorithm() == Algorithm::Hs256;
         key.algorithm() == self.algorithm && is_named
     }
-}
-
-/// The token of a request. Of two `Authorization` headers API Gateway makes one, which is no token.
-fn bearer(request: &Request) -> Result<&str, Refusal> {
-    let mut sent =
-        request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-    let (value, another) = (sent.next(), sent.next());
-    let (_, value) = value.ok_or(Refusal::Missing)?;
-    if another.is_some() {
-        return Err(Refusal::Scheme);
-    }
-    let (scheme, token) = value.trim().split_once(' ').ok_or(Refusal::Scheme)?;
-    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
-    is_bearer.then_some(token.trim()).ok_or(Refusal::Scheme)
 }
 
 /// Says of a request who sent it. An error, which API Gateway answers with 500 and does not remember, says

@@ -1,4 +1,4 @@
-//! Why a caller is not let in: in words for our log, and as one of three codes for the caller.
+//! Why a caller is not let in: in words for our log, and as one of a few codes for the caller.
 
 /// Why a credential is refused. None of them holds anything of the credential itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -7,7 +7,7 @@ pub enum Refusal {
     #[error("no credential was sent")]
     Missing,
     /// It is of another kind, or there are two.
-    #[error("the Authorization header is not one bearer token")]
+    #[error("the headers hold no bearer token and no API key, or more than one")]
     Scheme,
     /// It is longer than any token may be.
     #[error("the token is too long")]
@@ -47,6 +47,15 @@ pub enum Refusal {
         "the token's issuer may not speak for the tenant, or it is not clear which one is meant"
     )]
     Tenant,
+    /// There is no such API key, or this is not all of it.
+    #[error("there is no such API key")]
+    ApiKey,
+    /// The API key was revoked.
+    #[error("the API key was revoked")]
+    RevokedKey,
+    /// The API key's time is over.
+    #[error("the API key has expired")]
+    ExpiredKey,
 }
 
 impl Refusal {
@@ -56,6 +65,9 @@ impl Refusal {
         match self {
             Self::Missing => "missing",
             Self::Expired => "expired",
+            Self::ApiKey => "key_invalid",
+            Self::RevokedKey => "key_revoked",
+            Self::ExpiredKey => "key_expired",
             _ => "invalid",
         }
     }

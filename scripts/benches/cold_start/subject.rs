@@ -13,7 +13,8 @@ use crate::world::{Identity, World};
 
 /// What each function is asked first: `events/<function>/<case>.json`. What a request waits for is asked where
 /// there is a choice, so none that writes.
-const FIRST: [&str; 11] = [
+const FIRST: [&str; 13] = [
+    "api-keys/list",
     "assignments/list",
     "audit/list",
     "authorize/allow",
@@ -23,6 +24,7 @@ const FIRST: [&str; 11] = [
     "roles/get",
     "audit-append/queue",
     "audit-verify/minutely",
+    "authorizer/no-token",
     "outbox-relay/stream",
     "outbox-sweeper/schedule",
 ];

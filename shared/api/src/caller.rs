@@ -36,7 +36,7 @@ pub struct Caller {
     /// What the caller's token or key is limited to, whatever the principal is granted; `None` where it has no
     /// such limit.
     pub scopes: Option<Vec<String>>,
-    /// How the caller was authenticated: `local`, `iam`, `jwt`, and later `api_key`, `impersonated`.
+    /// How the caller was authenticated: `local`, `iam`, `jwt`, `api_key`, and later `impersonated`.
     pub via: String,
 }
 
@@ -263,6 +263,9 @@ mod tests {
             ("missing", "unauthenticated"),
             ("expired", "token_expired"),
             ("invalid", "token_invalid"),
+            ("key_invalid", "api_key_invalid"),
+            ("key_revoked", "api_key_revoked"),
+            ("key_expired", "api_key_expired"),
             ("", "token_invalid"),
         ] {
             let authorizer = token(json!({"tenant_id": "own", "refusal": refusal}));

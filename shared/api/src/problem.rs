@@ -23,6 +23,12 @@ pub(crate) const EXPIRED: (&str, &str) =
 pub(crate) const INVALID: (&str, &str) =
     ("token_invalid", "the token is not one that is accepted here");
 
+/// The same of API keys.
+pub(crate) const KEY_INVALID: (&str, &str) =
+    ("api_key_invalid", "the API key is not one that is accepted here");
+pub(crate) const KEY_REVOKED: (&str, &str) = ("api_key_revoked", "the API key was revoked");
+pub(crate) const KEY_EXPIRED: (&str, &str) = ("api_key_expired", "the API key has expired");
+
 /// The code of 403 for a tenant that is not the caller's, and what it means.
 pub(crate) const FOREIGN_TENANT: (&str, &str) =
     ("foreign_tenant", "`X-Tenant-Id` names another tenant than the caller's");
@@ -111,11 +117,15 @@ impl Problem {
 
     /// 401, with the code that the authorizer gave its refusal.
     pub(crate) fn refused(code: &str) -> Self {
-        match code {
-            "missing" => Self::unauthenticated(),
-            "expired" => Self::expired(),
-            _ => Self::new(StatusCode::UNAUTHORIZED, INVALID.0, INVALID.1),
-        }
+        let (code, detail) = match code {
+            "missing" => return Self::unauthenticated(),
+            "expired" => EXPIRED,
+            "key_invalid" => KEY_INVALID,
+            "key_revoked" => KEY_REVOKED,
+            "key_expired" => KEY_EXPIRED,
+            _ => INVALID,
+        };
+        Self::new(StatusCode::UNAUTHORIZED, code, detail)
     }
 
     /// 403: the tenant that is named is not the caller's.

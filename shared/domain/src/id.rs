@@ -140,6 +140,8 @@ ids! {
     AssignmentId;
     /// An event, the same over every delivery of it.
     EventId;
+    /// An API key.
+    ApiKeyId;
 }
 
 /// A principal within its type. `*`, every principal of the type, is legal only on an assignment.

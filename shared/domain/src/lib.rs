@@ -7,8 +7,9 @@
 //! [`membership`] and [`principal`] the things, [`condition`] what a grant may hang on, [`decision`] the
 //! question they answer, and [`change`] what a write leaves behind (an event and an audit entry).
 //! [`event`] is how any event looks, ours or another's, and [`cloud_event`] how others write it.
-//! [`ledger`] is where audit entries end up.
+//! [`ledger`] is where audit entries end up. [`api_key`] is by what a program calls.
 
+pub mod api_key;
 pub mod assignment;
 pub mod change;
 pub mod cloud_event;

@@ -72,6 +72,8 @@ texts! {
     EntityName: 1..=255;
     /// A role's name, unique within its tenant.
     RoleName: 3..=120;
+    /// What an API key is called.
+    ApiKeyName: 1..=120;
     /// What a role is for.
     Description: 0..=512;
     /// What happened, such as `document.verified`.

@@ -9,6 +9,7 @@ use axum::routing::get;
 use http::{HeaderMap, header};
 use serde_json::Value;
 use std::collections::HashMap;
+use store::Store;
 
 /// Where the public keys of this machine's own issuer are served.
 pub const KEYS_PATH: &str = "/.well-known/jwks.json";
@@ -35,6 +36,15 @@ impl Authorizer {
     /// header names, or else `default`, as they do for a caller signed by IAM.
     pub fn off() -> Self {
         Self::Off
+    }
+
+    /// The same, which also takes the API keys of a store.
+    #[must_use]
+    pub(crate) fn with_keys_in(self, store: &Store) -> Self {
+        match self {
+            Self::Off => Self::Off,
+            Self::On(authorizer) => Self::On(authorizer.with_keys_in(store.clone())),
+        }
     }
 
     /// Whether anyone who can connect is let in.

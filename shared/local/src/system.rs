@@ -42,6 +42,11 @@ pub fn functions() -> Vec<(Routes, &'static str, &'static str)> {
             "Assignments",
             "Who holds which role, where and until when; groups and principals.",
         ),
+        (
+            api_keys::routes(),
+            "API keys",
+            "Secrets by which programs call: made and shown once, listed, revoked, deleted.",
+        ),
         (authorize::routes(), "Authorization", "The decision, and the health of the service."),
         (
             events::routes(),
@@ -207,6 +212,10 @@ impl System {
                 handlers.extend(worker(folder, app).map(|handler| (folder.clone(), handler)));
             }
         }
+        let authorizer = match apps.get("authorizer") {
+            Some(app) => authorizer.with_keys_in(&app.store),
+            None => authorizer,
+        };
         let gateway = Gateway::new(&template, routers, authorizer)?;
         let pump = Pump::new(&template, handlers, &embedded, &messaging)?;
         Ok(Self {

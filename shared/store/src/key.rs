@@ -20,6 +20,7 @@
 //! | principal's epoch | `principal/<type>/<id>` | `epoch` |
 //! | epochs that the tenant shares | `epochs` | `shared` |
 //! | shape of the entity tree, of the group graph | `graph/<name>` | `version` |
+//! | API key | `api-keys` | `key/<id>` |
 //! | idempotency receipt | `receipt/<type>/<id>/<method>/<route>/<key>` | `receipt` |
 //! | secret that seals cursors | `secret` | `cursor` |
 //! | event (events table) | `event/<event id>` | `event` |
@@ -55,7 +56,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::entity_type::TypeName;
-use domain::id::{AssignmentId, EntityId, EventId, PrincipalId, RoleId, TenantId};
+use domain::id::{ApiKeyId, AssignmentId, EntityId, EventId, PrincipalId, RoleId, TenantId};
 use domain::principal::Principal;
 use domain::text::{EntityName, RoleName};
 use sha2::{Digest, Sha256};
@@ -149,6 +150,18 @@ pub(crate) fn role(tenant: &TenantId, id: &RoleId) -> Key {
 
 pub(crate) fn role_name(tenant: &TenantId, name: &RoleName) -> Key {
     key(tenant, "role-name", &[name.as_str()], "guard")
+}
+
+/// The partition of all of a tenant's API keys.
+pub(crate) fn api_keys(tenant: &TenantId) -> String {
+    partition(tenant, "api-keys", &[])
+}
+
+/// What the sort keys of API keys begin with.
+pub(crate) const API_KEY_PREFIX: &str = "key/";
+
+pub(crate) fn api_key(tenant: &TenantId, id: &ApiKeyId) -> Key {
+    key(tenant, "api-keys", &[], format!("{API_KEY_PREFIX}{id}"))
 }
 
 /// The partition of all that is known of a principal.

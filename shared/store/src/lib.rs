@@ -30,6 +30,9 @@
 //! | inputs of a decision, remembered | the epochs: one `BatchGetItem` | 2 RCU + 1 per group; none in one process | 3,000 decisions/s of one tenant: its shared epochs |
 //! | inputs of a decision, read | see [`Store::inputs_read`] | 4 RCU + 1 per role, ancestor and group | the principal's or the target's partition |
 //! | candidates of a search | see [`search`] | 4 RCU for 50 of a type, 1 for each entity of a tree, 1 for each group | the listing that is walked |
+//! | API key by id | `GetItem` | 1 RCU | 3,000 calls/s by the keys of one tenant, but for what API Gateway remembers |
+//! | API keys of a tenant | `Query` | 1 RCU per 4 KiB | the same partition |
+//! | note that an API key was used | one conditional `UpdateItem`, once an hour | 1 WCU | no shared item |
 //! | receipt by key | `GetItem` | 1 RCU | no shared item |
 //! | event, audit entry | rows of the change's transaction | 2 WCU each, and 2 or 1 for indexes | no shared item |
 //! | hand in an event | one conditional `PutItem`, see `events.rs` | 3 WCU | 4,000 events/s of one tenant: the shards of its indexes |
@@ -39,6 +42,7 @@
 //! | what is yet to be delivered | `Scan` of the sparse `undelivered` | 0.5 RCU per 8 KiB of what is pending | 2,000 events/s of one tenant: each enters and leaves |
 //! | claim, finish a consumption | one conditional write each | 1 WCU each | no shared item |
 
+mod api_keys;
 mod assignments;
 mod authorization;
 mod commit;
@@ -73,6 +77,7 @@ use std::sync::Arc;
 use domain::id::Ids;
 use memory::Memory;
 
+pub use api_keys::StoredKey;
 pub use assignments::AssignmentFilter;
 pub use authorization::{Attributes, Consistency, Inputs, Located, Wanted};
 pub use commit::{COMMIT_ATTEMPTS_MAX, Intent};

@@ -43,7 +43,7 @@ pub fn document(functions: Vec<(Routes, &'static str, &'static str)>) -> Value {
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": servers(),
-        "security": [{"token": []}, {"iam": []}],
+        "security": [{"token": []}, {"api_key": []}, {"iam": []}],
         "tags": tags,
         "paths": paths,
         "components": {
@@ -52,6 +52,11 @@ pub fn document(functions: Vec<(Routes, &'static str, &'static str)>) -> Value {
             "headers": responses::headers(),
             "responses": responses::shared(),
             "securitySchemes": {
+                "api_key": {
+                    "type": "apiKey", "in": "header", "name": "X-API-Key",
+                    "description": "An API key; also as `Authorization: ApiKey …` or `Bearer …`, and behind API \
+                                    Gateway only so.",
+                },
                 "token": {
                     "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
                     "description": "A token of an issuer that the deployment trusts; locally one of `epr token`.",

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{Body, Operation, in_other_form, refer, with};
-use crate::problem::{AUTHENTICATE, EXPIRED, FOREIGN_TENANT, INVALID, Problem};
+use crate::problem::{
+    AUTHENTICATE, EXPIRED, FOREIGN_TENANT, INVALID, KEY_EXPIRED, KEY_INVALID, KEY_REVOKED, Problem,
+};
 use crate::routes::Endpoint;
 use domain::refusal::Refusal;
 
@@ -137,7 +139,7 @@ pub(super) fn shared() -> Value {
     let own = [UNAUTHENTICATED, FORBIDDEN, TOO_LARGE, DEFECT, UNAVAILABLE];
     let own = own.into_iter().map(|(status, name, code, when)| {
         let further: &[(&str, &str)] = match status {
-            401 => &[EXPIRED, INVALID],
+            401 => &[EXPIRED, INVALID, KEY_EXPIRED, KEY_INVALID, KEY_REVOKED],
             _ => &[],
         };
         let codes = [(code, when)].into_iter().chain(further.iter().copied());
