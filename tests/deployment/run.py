@@ -8,6 +8,7 @@ import sys
 import time
 
 from checks import drive
+from doctor import consult
 from emulator import Emulator
 from stack import Failure, Stack
 
@@ -49,6 +50,8 @@ def deployed(name: str, text: str, arguments) -> None:
         print(f"{name}: deployed in {time.monotonic() - began:.0f} s", flush=True)
         try:
             drive(stack)
+            if arguments.epr:
+                consult(stack, arguments.epr)
         except Failure as failure:
             raise Failure(f"{failure}\n{stack.complaints()}") from failure
 
@@ -58,6 +61,7 @@ def main():
     parser.add_argument("template", type=pathlib.Path, help="the template whose CodeUri are built")
     parser.add_argument("--folder", type=pathlib.Path, required=True, help="where state and logs go")
     parser.add_argument("--sam", default="sam", help="the SAM CLI")
+    parser.add_argument("--epr", type=pathlib.Path, help="the command, built with the feature `deployments`")
     parser.add_argument("--broken", action="store_true", help="also deploy it with parts missing")
     arguments = parser.parse_args()
     text = arguments.template.read_text()
