@@ -64,6 +64,7 @@ fn main() {
         took.sort_unstable();
         let (half, most) = (took[REQUESTS / 2], took[REQUESTS * 99 / 100]);
         println!("| {name} | {half:.1?} | {most:.1?} |");
-        assert!(half <= TARGET, "{name}: more than {TARGET:?}");
+        // What is built without optimisation says nothing of it.
+        assert!(half <= TARGET || cfg!(debug_assertions), "{name}: more than {TARGET:?}");
     }
 }

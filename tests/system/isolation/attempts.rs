@@ -145,9 +145,6 @@ fn of_the_core(things: &Things) -> Vec<Attempt> {
         get("roles".to_owned()),
         get("api-keys".to_owned()),
         get("api-keys/5f0c1e9a77d2b364".to_owned()),
-        (Method::POST, path("api-keys/5f0c1e9a77d2b364/revoke".to_owned()), None),
-        delete("api-keys/5f0c1e9a77d2b364".to_owned()),
-        send(Method::POST, "api-keys".to_owned(), json!({"name": "Mine"})),
         get(format!("roles/{role}")),
         get("assignments".to_owned()),
         get("assignments?principal_id=holder".to_owned()),
@@ -177,6 +174,8 @@ fn of_the_core(things: &Things) -> Vec<Attempt> {
         delete(format!("assignments/{assignment}")),
         delete(format!("groups/{group}/members/{member}")),
         delete(format!("principals/user/{principal}")),
+        (Method::POST, path("api-keys/5f0c1e9a77d2b364/revoke".to_owned()), None),
+        delete("api-keys/5f0c1e9a77d2b364".to_owned()),
         // What is only a name is free for everyone, and stands for another thing with each.
         send(Method::POST, "events".to_owned(), happened("there")),
         send(Method::POST, "events/batch".to_owned(), json!({"events": [happened("there")]})),
@@ -197,5 +196,7 @@ fn of_the_core(things: &Things) -> Vec<Attempt> {
             format!("principals/user/{principal}"),
             json!({"properties": {"team": "engines"}}),
         ),
+        // Last, because what is made is named at random.
+        send(Method::POST, "api-keys".to_owned(), json!({"name": "Mine"})),
     ]
 }
