@@ -41,7 +41,11 @@ pub struct Secrets {
 impl Secrets {
     /// Those of the environment.
     pub fn of(variable: Option<Sealed>) -> Self {
-        Self { variable, ..Self::default() }
+        Self {
+            variable,
+            #[cfg(feature = "aws-secrets")]
+            client: None,
+        }
     }
 
     /// The same, and those that Secrets Manager keeps.
