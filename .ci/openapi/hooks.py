@@ -24,8 +24,9 @@ def before_call(context, case, kwargs):
 
 
 # Why a request that fits its schema may be refused all the same: what is wrong lies in what is stored, in the
-# deployment, or in a language within a text, of which a schema knows nothing.
+# deployment, in the time of day, or in a language within a text, of which a schema knows nothing.
 UNFORESEEABLE = (
+    "must be in the future, and within",
     "is not a cursor that was issued",
     "names no entity: there is no",
     "is no entity type; the types are",
