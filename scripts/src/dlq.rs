@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 
 use crate::remote::Place;
 
+pub(crate) use declared::dead_letter_queues;
 pub(crate) use queues::{in_words, local_client};
 
 /// What `epr dlq` takes.

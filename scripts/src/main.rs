@@ -4,6 +4,7 @@
 mod ask;
 mod assertions;
 mod audit;
+mod aws;
 mod dlq;
 mod doctor;
 mod events;

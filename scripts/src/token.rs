@@ -8,6 +8,7 @@ use domain::id::{PrincipalId, TenantId};
 use domain::principal::{Principal, PrincipalType};
 use domain::time::Clock;
 
+use crate::audit::place::tenant;
 use crate::moment::seconds;
 use crate::say;
 
@@ -63,8 +64,4 @@ fn principal(text: &str) -> Result<Principal, String> {
     } else {
         Ok(Principal { kind, id })
     }
-}
-
-fn tenant(text: &str) -> Result<TenantId, String> {
-    TenantId::parse(text).map_err(|refusal| refusal.to_string())
 }

@@ -3,28 +3,20 @@
 //! **Invariant:** nothing is written there. A verifier that could write would be one more to distrust.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use aws_config::BehaviorVersion;
-use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::ProvideCredentials;
 use clap::Args;
 use domain::id::{Ids, TenantId};
 use local::embedded::Embedded;
 use store::{Error, Store, Tables};
 
-use crate::remote::root_cause;
+use crate::aws;
 
 /// The folder that `epr local` keeps its data in, unless it is told another.
 const DATA_DEFAULT: &str = ".epr";
 
 /// What the template calls the audit table, and so what it is called in a data folder.
 const AUDIT_TABLE_LOCAL: &str = "AuditTable";
-
-/// How long one request to AWS may take, and with the SDK's own retries.
-const ATTEMPT: Duration = Duration::from_secs(10);
-const ATTEMPTS: Duration = Duration::from_secs(40);
 
 /// Which chain, and where it is.
 #[derive(Debug, Args)]
@@ -49,7 +41,8 @@ pub(crate) struct Ledger {
     pub(crate) place: String,
 }
 
-fn tenant(text: &str) -> Result<TenantId, String> {
+/// A tenant as it is typed.
+pub(crate) fn tenant(text: &str) -> Result<TenantId, String> {
     TenantId::parse(text).map_err(|refusal| refusal.to_string())
 }
 
@@ -102,22 +95,11 @@ fn in_folder(folder: &Path) -> Result<(Client, String, String), String> {
 }
 
 async fn in_aws(table: &str) -> Result<(Client, String, String), String> {
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(ATTEMPTS)
-        .build();
-    let config =
-        aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
     let place = format!("the audit table `{table}`");
-    let Some(region) = config.region() else {
-        return Err(format!("{place}: no AWS region is configured; set AWS_REGION or AWS_PROFILE"));
+    let config = aws::config().await.map_err(|reason| format!("{place}: {reason}"))?;
+    let place = match config.region() {
+        Some(region) => format!("{place} in {region}"),
+        None => place,
     };
-    // Asked for at once, because the first request would only say that it failed.
-    let provider = config.credentials_provider();
-    let provider = provider.ok_or("no AWS credentials are configured; set AWS_PROFILE")?;
-    provider.provide_credentials().await.map_err(|error| {
-        format!("{place}: no AWS credentials ({}); set AWS_PROFILE", root_cause(&error))
-    })?;
-    let place = format!("{place} in {region}");
     Ok((Client::new(&config), table.to_owned(), place))
 }

@@ -13,9 +13,9 @@ pub(super) const AUDIT: &str = "EPR_AUDIT_SQS_URL";
 
 /// A dead-letter queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Declared {
+pub(crate) struct Declared {
     /// Its logical id in the template.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The queues whose messages end here, and after how many receives.
     pub(super) sources: Vec<(String, u32)>,
     /// Whether it takes what came from no queue: letters, records of streams, and runs of schedules.
@@ -23,7 +23,7 @@ pub(super) struct Declared {
 }
 
 /// The dead-letter queues of a template, in order of name.
-pub(super) fn dead_letter_queues(template: &Template) -> Vec<Declared> {
+pub(crate) fn dead_letter_queues(template: &Template) -> Vec<Declared> {
     let mut found: BTreeMap<String, Declared> = BTreeMap::new();
     for queue in &template.queues {
         if let Some(redrive) = &queue.redrive {

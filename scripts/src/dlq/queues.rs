@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::Where;
 use super::declared::{self, Declared};
+use crate::aws;
 use crate::remote::{is_loopback, root_cause};
 
 /// The host in the URLs of queues that run in one process.
@@ -201,12 +202,11 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug + 'static,
 {
-    match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("SQS, {operation}: {code}: {message}"),
-        (Some(code), None) => format!("SQS, {operation}: {code}"),
-        (None, _) => format!(
-            "SQS does not answer {operation} ({}); is `epr local` running, and is --url right?",
-            root_cause(error)
-        ),
+    if error.code().is_some() {
+        return aws::in_words(&format!("SQS, {operation}"), error);
     }
+    format!(
+        "SQS does not answer {operation} ({}); is `epr local` running, and is --url right?",
+        root_cause(error)
+    )
 }

@@ -1,6 +1,6 @@
 //! The queues of the template: whether each is there, redrives where it should, and what lies in it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -8,7 +8,7 @@ use local::template::{Queue, Template};
 use serde_json::Value;
 
 use super::findings::Findings;
-use crate::dlq::in_words;
+use crate::dlq::{dead_letter_queues, in_words};
 
 /// Looks at each queue, at the URL that it has.
 pub(super) async fn check(
@@ -17,8 +17,7 @@ pub(super) async fn check(
     urls: &HashMap<String, String>,
     findings: &mut Findings,
 ) {
-    let redrives = template.queues.iter().filter_map(|queue| queue.redrive.as_ref());
-    let ends: BTreeSet<&str> = redrives.map(|redrive| redrive.queue.as_str()).collect();
+    let ends = dead_letter_queues(template);
     for queue in &template.queues {
         let Some(url) = urls.get(&queue.id) else {
             findings.wrong(&queue.id, "is not there");
@@ -34,13 +33,12 @@ pub(super) async fn check(
         };
         let complaints = complaints(queue, &attributes, urls);
         if !complaints.is_empty() {
-            findings.judge(&queue.id, &complaints, "");
+            findings.wrong(&queue.id, &complaints.join("; "));
             continue;
         }
         let held = attributes.get(&QueueAttributeName::ApproximateNumberOfMessages);
         let held: u64 = held.and_then(|number| number.parse().ok()).unwrap_or_default();
-        // What nothing redrives from takes what was given up, as the targets of redrives do.
-        let is_end = ends.contains(queue.id.as_str()) || queue.redrive.is_none();
+        let is_end = ends.iter().any(|end| end.name == queue.id);
         match (is_end, held) {
             (true, 0) => findings.well(&queue.id, "empty"),
             (true, held) => findings.warn(

@@ -7,23 +7,15 @@ mod resources;
 mod tables;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_dynamodb::config::ProvideCredentials;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use local::system::TEMPLATE;
 use local::template::Template;
 
 use super::findings::Findings;
 use super::{queues, running};
-use crate::remote::{Place, Remote, root_cause};
+use crate::aws;
+use crate::remote::{Place, Remote};
 use resources::Stack;
-
-/// How long one request to AWS may take, and with the SDK's own retries.
-const ATTEMPT: Duration = Duration::from_secs(10);
-const ATTEMPTS: Duration = Duration::from_secs(40);
 
 /// Looks at a stack, and at its API: at `url`, where one is given.
 pub(super) async fn check(
@@ -31,7 +23,7 @@ pub(super) async fn check(
     url: Option<&str>,
     findings: &mut Findings,
 ) -> Result<(), String> {
-    let config = config().await?;
+    let config = aws::config().await?;
     let template = Template::parse(TEMPLATE).map_err(|error| error.to_string())?;
     let stack = Stack::find(&config, name, findings).await?;
     tables::check(&config, &template, &stack, findings).await;
@@ -54,37 +46,4 @@ pub(super) async fn check(
     let remote = Remote::open(&Place::of(&url, None, None)?).await?;
     running::answers(&remote, findings).await;
     Ok(())
-}
-
-/// Region and credentials, asked for at once: the first request would only say that it failed.
-async fn config() -> Result<SdkConfig, String> {
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(ATTEMPTS)
-        .build();
-    let config =
-        aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
-    if config.region().is_none() {
-        return Err("no AWS region is configured; set AWS_REGION or AWS_PROFILE".to_owned());
-    }
-    let provider = config.credentials_provider();
-    let provider = provider.ok_or("no AWS credentials are configured; set AWS_PROFILE")?;
-    provider
-        .provide_credentials()
-        .await
-        .map_err(|error| format!("no AWS credentials ({}); set AWS_PROFILE", root_cause(&error)))?;
-    Ok(config)
-}
-
-/// An error of AWS: its code and message, or what it comes from.
-fn in_words<E, R>(operation: &str, error: &SdkError<E, R>) -> String
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
-{
-    match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{operation}: {code}: {message}"),
-        (Some(code), None) => format!("{operation}: {code}"),
-        (None, _) => format!("{operation}: no answer ({})", root_cause(error)),
-    }
 }

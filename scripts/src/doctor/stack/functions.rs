@@ -8,8 +8,8 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use local::messaging::Messaging;
 use local::template::{Function, Template, Trigger};
 
-use super::in_words;
 use super::resources::Stack;
+use crate::aws::in_words;
 use crate::doctor::findings::Findings;
 
 /// The variables of each function, by its folder. They hold secrets.
@@ -22,7 +22,7 @@ pub(super) async fn check(
     stack: &Stack,
     findings: &mut Findings,
 ) -> Told {
-    let client = Client::new(config);
+    let (client, parts) = (Client::new(config), parts(template));
     let mut told = Told::new();
     for function in &template.functions {
         let subject = &function.id;
@@ -41,7 +41,7 @@ pub(super) async fn check(
         let variables = configuration.environment().and_then(|environment| environment.variables());
         let variables = variables.cloned().unwrap_or_default();
         let mut complaints = of_state(&configuration);
-        complaints.extend(of_variables(template, stack, function, &variables));
+        complaints.extend(of_variables(&parts, stack, function, &variables));
         match of_triggers(&client, stack, function, name).await {
             Ok(more) => complaints.extend(more),
             Err(reason) => complaints.push(reason),
@@ -72,9 +72,19 @@ fn of_state(configuration: &Configuration) -> Vec<String> {
     complaints
 }
 
+/// The parts of the deployment by what variables say of them in one process.
+fn parts(template: &Template) -> HashMap<String, &str> {
+    let tables = template.tables.iter().map(|table| (table.id.clone(), table.id.as_str()));
+    let topics = template.topics.iter();
+    let topics = topics.map(|topic| (Messaging::topic_arn(&topic.id), topic.id.as_str()));
+    let queues = template.queues.iter();
+    let queues = queues.map(|queue| (Messaging::queue_url(&queue.id), queue.id.as_str()));
+    tables.chain(topics).chain(queues).collect()
+}
+
 /// A function that is told of another table or queue than the stack's works, and loses what it does.
 fn of_variables(
-    template: &Template,
+    parts: &HashMap<String, &str>,
     stack: &Stack,
     function: &Function,
     variables: &HashMap<String, String>,
@@ -85,15 +95,9 @@ fn of_variables(
             complaints.push(format!("`{name}` is not set"));
             continue;
         };
-        // What the variable names, where it names a part of the deployment.
-        let tables = template.tables.iter().map(|table| (&table.id, table.id.clone()));
-        let topics =
-            template.topics.iter().map(|topic| (&topic.id, Messaging::topic_arn(&topic.id)));
-        let queues =
-            template.queues.iter().map(|queue| (&queue.id, Messaging::queue_url(&queue.id)));
-        let part = tables.chain(topics).chain(queues).find(|(_, value)| value == here);
-        let Some((id, _)) = part else { continue };
-        if stack.physical(id) != Some(there) {
+        if let Some(id) = parts.get(here)
+            && stack.physical(id) != Some(there)
+        {
             complaints.push(format!("`{name}` does not name the stack's `{id}`"));
         }
     }
@@ -129,8 +133,8 @@ async fn of_triggers(
                 continue;
             }
             Trigger::Queue(trigger) => {
-                let url = stack.physical(&trigger.queue).unwrap_or_default();
-                (&trigger.queue, format!(":{}", url.rsplit('/').next().unwrap_or_default()))
+                let end = stack.end_of_queue_arn(&trigger.queue);
+                (&trigger.queue, end.unwrap_or_else(|| ":".to_owned()))
             }
             Trigger::Stream(trigger) => {
                 let table = stack.physical(&trigger.table).unwrap_or_default();

@@ -5,8 +5,8 @@ use aws_sdk_kms::types::KeyState;
 use local::template::Template;
 
 use super::functions::Told;
-use super::in_words;
 use super::resources::Stack;
+use crate::aws::in_words;
 use crate::doctor::findings::Findings;
 
 /// Whether each topic tells the queues that the template subscribes to it.
@@ -20,12 +20,11 @@ pub(super) async fn subscriptions(
     for subscription in &template.subscriptions {
         let subject = &subscription.id;
         let (Some(topic), Some(queue)) =
-            (stack.physical(&subscription.topic), stack.physical(&subscription.queue))
+            (stack.physical(&subscription.topic), stack.end_of_queue_arn(&subscription.queue))
         else {
             findings.wrong(subject, "its topic or its queue is not there");
             continue;
         };
-        let queue = format!(":{}", queue.rsplit('/').next().unwrap_or_default());
         let mut pages =
             client.list_subscriptions_by_topic().topic_arn(topic).into_paginator().send();
         let mut found = Ok(false);

@@ -6,7 +6,7 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::Stack as Described;
 
-use super::in_words;
+use crate::aws::in_words;
 use crate::doctor::findings::Findings;
 
 /// What a deployment made.
@@ -50,6 +50,12 @@ impl Stack {
     /// What a resource of the template is called in the account.
     pub(super) fn physical(&self, logical: &str) -> Option<&str> {
         self.resources.get(logical).map(String::as_str)
+    }
+
+    /// How the ARN of a queue of the template ends.
+    pub(super) fn end_of_queue_arn(&self, logical: &str) -> Option<String> {
+        let name = self.physical(logical)?.rsplit('/').next()?;
+        Some(format!(":{name}"))
     }
 }
 

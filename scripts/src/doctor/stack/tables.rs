@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::types::{
 };
 use local::template::{Table, Template};
 
-use super::in_words;
 use super::resources::Stack;
+use crate::aws::in_words;
 use crate::doctor::findings::Findings;
 
 /// Looks at each table of the template.
