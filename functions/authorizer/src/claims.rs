@@ -1,6 +1,7 @@
 //! What a token says, once its signature is known to be its issuer's: for whom, until when, who, of which
 //! tenant and within which limits.
 
+use domain::api_key::is_scope;
 use domain::id::{PrincipalId, TenantId};
 use domain::principal::{Principal, PrincipalType};
 use serde_json::{Map, Value};
@@ -142,10 +143,6 @@ fn words(
         }
         Some(_) => return Err(Refusal::Claim(meant)),
     };
-    let is_word = |word: &String| {
-        let legal = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-        !word.is_empty() && word.bytes().all(legal)
-    };
-    let are_words = words.len() <= WORDS_MAX && words.iter().all(is_word);
+    let are_words = words.len() <= WORDS_MAX && words.iter().all(|word| is_scope(word));
     are_words.then_some(Some(words)).ok_or(Refusal::Claim(meant))
 }

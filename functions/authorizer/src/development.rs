@@ -11,6 +11,7 @@ use std::sync::Arc;
 use api::key_file::{self, KeyFileError};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::hash::hex;
 use domain::id::TenantId;
 use domain::principal::{Principal, PrincipalType};
 use domain::time::Timestamp;
@@ -71,8 +72,8 @@ impl Development {
     pub fn of(key: SigningKey) -> Self {
         // Its name follows from the key, so that a new key has a new one.
         let hash = Sha256::digest(key.verifying_key().as_bytes());
-        let key_id = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Self { key, key_id }
+        let (shown, _) = hash.split_at(8);
+        Self { key, key_id: hex(shown) }
     }
 
     /// Its public key, as it is served (RFC 8037, section 2).

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use domain::hash::hex;
 use http::request::Parts;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -113,7 +114,7 @@ fn fingerprint(parts: &Parts, body: &[u8]) -> String {
     hash.update((target.len() as u64).to_be_bytes());
     hash.update(target);
     hash.update(canonical.as_deref().unwrap_or(body));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }
 
 /// Whether the canonical form tells it from every other value.

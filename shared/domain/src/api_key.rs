@@ -10,7 +10,9 @@ use serde_json::json;
 use sha2::Sha256;
 
 use crate::change::{AuditDraft, Change, EventDraft};
+use crate::hash::hex;
 use crate::id::{ApiKeyId, TenantId};
+use crate::ledger::hash::Hash;
 use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::text::ApiKeyName;
@@ -111,8 +113,8 @@ impl KeyText {
 
     /// Whether a digest is of this key. Compared in constant time.
     pub fn has_digest(&self, digest: &str) -> bool {
-        let stored = from_hex(digest);
-        self.mac().is_some_and(|mac| mac.verify_slice(&stored).is_ok())
+        let Ok(stored) = Hash::parse(digest) else { return false };
+        self.mac().is_some_and(|mac| mac.verify_slice(stored.as_bytes()).is_ok())
     }
 
     fn mac(&self) -> Option<Hmac<Sha256>> {
@@ -126,10 +128,15 @@ impl KeyText {
     }
 }
 
-/// What a key is limited to, such as `entity:read`: a word as OAuth has it (RFC 6749, section 3.3).
-pub fn parse_scope(text: &str) -> Result<String, Refusal> {
+/// Whether a text is a scope as OAuth has it (RFC 6749, section 3.3).
+pub fn is_scope(text: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-    if text.is_empty() || text.len() > SCOPE_BYTES_MAX || !text.bytes().all(legal) {
+    !text.is_empty() && text.bytes().all(legal)
+}
+
+/// What a key is limited to, such as `entity:read`.
+pub fn parse_scope(text: &str) -> Result<String, Refusal> {
+    if text.len() > SCOPE_BYTES_MAX || !is_scope(text) {
         return Err(Refusal::new(format!(
             "must be 1 to {SCOPE_BYTES_MAX} visible ASCII characters without spaces, quotes and backslashes"
         )));
@@ -266,17 +273,6 @@ fn no_key() -> Refusal {
 fn is_hex(text: &str, bytes: usize) -> bool {
     let legal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     text.len() == 2 * bytes && text.bytes().all(legal)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The bytes of hex digits; none where it is anything else, so that nothing equals them.
-fn from_hex(text: &str) -> Vec<u8> {
-    let pair = |place: usize| text.get(place..place + 2);
-    let bytes = (0..text.len()).step_by(2).map(|place| u8::from_str_radix(pair(place)?, 16).ok());
-    bytes.collect::<Option<_>>().unwrap_or_default()
 }
 
 #[cfg(test)]

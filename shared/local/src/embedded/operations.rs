@@ -45,30 +45,36 @@ pub(super) fn perform(embedded: &Embedded, target: &str, body: &[u8]) -> Option<
     })
 }
 
+/// The operation that a request is for, of the header that names it with its service's version.
+fn operation(target: &str) -> &str {
+    target.rsplit('.').next().unwrap_or_default()
+}
+
 /// Whether an operation only reads.
 pub(super) fn is_read(target: &str) -> bool {
-    let operation = target.rsplit('.').next().unwrap_or_default();
     matches!(
-        operation,
+        operation(target),
         "BatchGetItem" | "DescribeTable" | "GetItem" | "ListTables" | "Query" | "Scan"
+    )
+}
+
+/// Whether an operation may write items.
+pub(super) fn is_write(target: &str) -> bool {
+    matches!(
+        operation(target),
+        "BatchExecuteStatement"
+            | "BatchWriteItem"
+            | "DeleteItem"
+            | "ExecuteStatement"
+            | "PutItem"
+            | "TransactWriteItems"
+            | "UpdateItem"
     )
 }
 
 /// Whether an operation reads or writes items, and leaves the tables themselves as they are.
 pub(super) fn is_of_items(target: &str) -> bool {
-    let operation = target.rsplit('.').next().unwrap_or_default();
-    is_read(target)
-        || matches!(
-            operation,
-            "BatchExecuteStatement"
-                | "BatchWriteItem"
-                | "DeleteItem"
-                | "ExecuteStatement"
-                | "PutItem"
-                | "TransactGetItems"
-                | "TransactWriteItems"
-                | "UpdateItem"
-        )
+    is_read(target) || is_write(target) || operation(target) == "TransactGetItems"
 }
 
 fn answer<Request: DeserializeOwned, Response: Serialize>(

@@ -1,6 +1,6 @@
 //! The streams of the tables, as event source mappings read them.
 
-use super::{Embedded, EmbeddedError, engine};
+use super::{Embedded, EmbeddedError, engine, operations};
 use crate::names;
 use dynoxide::actions::describe_stream::DescribeStreamRequest;
 use dynoxide::actions::get_records::{GetRecordsRequest, Record};
@@ -42,17 +42,7 @@ impl Embedded {
 
     /// Tells those who wait for writes, if what was answered is one.
     pub(super) fn answered(&self, target: &str) {
-        let operation = target.rsplit('.').next().unwrap_or_default();
-        if matches!(
-            operation,
-            "BatchExecuteStatement"
-                | "BatchWriteItem"
-                | "DeleteItem"
-                | "ExecuteStatement"
-                | "PutItem"
-                | "TransactWriteItems"
-                | "UpdateItem"
-        ) {
+        if operations::is_write(target) {
             self.writes.send_replace(());
         }
     }

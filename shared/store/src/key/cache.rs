@@ -5,8 +5,7 @@
 //! is written as a hash, because its id may be a person's name or address; two that had the same hash would
 //! only end each other's memories.
 
-use std::fmt::Write;
-
+use domain::hash::hex;
 use domain::id::TenantId;
 use domain::principal::Principal;
 use sha2::{Digest, Sha256};
@@ -24,12 +23,9 @@ pub(crate) fn cached_shared_epoch(prefix: &str, tenant: &TenantId, name: &str) -
 /// The key of a principal's epoch.
 pub(crate) fn cached_epoch(prefix: &str, tenant: &TenantId, of: &Principal) -> String {
     let named = format!("{}/{}", measured(of.kind.as_str()), measured(of.id.as_str()));
-    let mut key = cached_shared_epoch(prefix, tenant, "principal/");
-    for byte in Sha256::digest(named).iter().take(PRINCIPAL_BYTES) {
-        // Writing to a text does not fail.
-        let _ = write!(key, "{byte:02x}");
-    }
-    key
+    let hash = Sha256::digest(named);
+    let (of, _) = hash.split_at(PRINCIPAL_BYTES);
+    cached_shared_epoch(prefix, tenant, &format!("principal/{}", hex(of)))
 }
 
 /// The key by which a connection is tried out.
