@@ -3,7 +3,8 @@
 #
 # For x86_64 always, for arm64 where its target is installed (rustup target add aarch64-unknown-linux-gnu). The
 # result is a zip for each function and, beside them, template.yaml with each CodeUri replaced by its zip, as
-# `sam build` would: target/lambda/<architecture>/template.yaml. Prints the size of each zip, and fails where one is
+# `sam build` would: target/lambda/<architecture>/template.yaml; and template-iam.yaml, the same with signatures of AWS
+# instead of tokens. Prints the size of each zip, and fails where one is
 # over the budget. Needs Rust and Python; what it installs stays under target/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -51,6 +52,12 @@ for architecture in "${architectures[@]}"; do
     sed -E 's|CodeUri: functions/([a-z-]+)|CodeUri: \1/bootstrap.zip|; /^ +BuildMethod:/d; /^ +BuildProperties:/d' \
         template.yaml | python3 -c 'import re, sys; print(re.sub(r"    Metadata:\n(?=    Properties:)", "", sys.stdin.read()), end="")' \
         >"$out/template.yaml"
+    # SAM takes no parameter where the default authorizer is named, so who lets in by signatures has a template for it.
+    sed 's/^        DefaultAuthorizer: TokenAuthorizer$/        DefaultAuthorizer: AWS_IAM/' "$out/template.yaml" >"$out/template-iam.yaml"
+    if cmp -s "$out/template.yaml" "$out/template-iam.yaml"; then
+        echo "build: template.yaml names its default authorizer otherwise than this script knows" >&2
+        exit 2
+    fi
     printf '\n%-16s %8s  (%s, %s, zipped, in KiB; at most %d)\n' function KiB "$architecture" "$profile" $((budget_bytes / 1024))
     for folder in functions/*/; do
         name=$(basename "$folder")
