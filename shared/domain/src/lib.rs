@@ -11,6 +11,7 @@
 
 pub mod api_key;
 pub mod assignment;
+pub mod capability;
 pub mod change;
 pub mod cloud_event;
 pub mod condition;
