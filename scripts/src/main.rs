@@ -5,6 +5,7 @@ mod ask;
 mod assertions;
 mod audit;
 mod aws;
+mod compliance;
 mod dlq;
 mod doctor;
 mod events;
@@ -68,6 +69,8 @@ enum Command {
     VerifyAuditChain(verify::Arguments),
     /// Take records, checkpoints and proofs out of the audit ledger, for others to verify
     Audit(audit::Arguments),
+    /// Show of every route that changes something what guards it and what it leaves behind
+    Compliance(compliance::Arguments),
     /// Write the OpenAPI document of every endpoint, made from the code
     Openapi(openapi::Arguments),
 }
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
             return verify::ended(audit::verify_proof(&arguments));
         }
         Command::Audit(arguments) => runtime.block_on(audit::run(arguments)),
+        Command::Compliance(arguments) => compliance::run(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
     };
     match done {

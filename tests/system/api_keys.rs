@@ -182,7 +182,7 @@ async fn that_a_key_was_used_is_noted_once_an_hour_and_is_no_change() {
 
 #[tokio::test]
 async fn a_key_is_limited_to_no_more_than_who_made_it() {
-    let (_, limited) = guarded(Some("entity:read role:read"));
+    let (_, limited) = guarded(Some("api_key:create entity:read read:role"));
     let with = |scopes: Value| {
         let mut body = reports();
         body["scopes"] = scopes;
@@ -194,12 +194,36 @@ async fn a_key_is_limited_to_no_more_than_who_made_it() {
     let narrower = limited.post(KEYS, with(json!(["role:read"]))).await;
     assert_eq!(narrower.expect(201)["scopes"], json!(["role:read"]));
     let silent = limited.post(KEYS, reports()).await;
-    assert_eq!(silent.expect(201)["scopes"], json!(["entity:read", "role:read"]));
+    let own = json!(["api_key:create", "entity:read", "read:role"]);
+    assert_eq!(silent.expect(201)["scopes"], own);
     let (_, unlimited) = guarded(None);
     let free = unlimited.post(KEYS, reports()).await;
     assert_eq!(free.expect(201)["scopes"], Value::Null);
     let none = unlimited.post(KEYS, with(json!([]))).await;
     assert_eq!(none.expect(201)["scopes"], json!([]));
+}
+
+#[tokio::test]
+async fn a_key_lets_in_where_its_scopes_do_and_nowhere_else() {
+    let (world, acme) = guarded(None);
+    for (scopes, allowed) in [
+        (json!(null), true),
+        (json!(["entity:read"]), true),
+        (json!(["ENTITY_READ"]), true),
+        (json!(["role:read"]), false),
+        (json!([]), false),
+    ] {
+        let mut body = reports();
+        body["scopes"] = scopes.clone();
+        let (key, _) = create(&acme, body).await;
+        let reply = ask(&world, &[("x-api-key", &key)]).await;
+        if allowed {
+            reply.expect(200);
+        } else {
+            let problem = reply.expect_problem(403, "insufficient_scope");
+            assert_eq!(problem["permission"], "entity:read", "{scopes}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -26,10 +26,10 @@ use crate::samples::samples;
 use crate::tables::{assert_same, tables};
 
 /// The second in which a world begins.
-const NOW: i64 = 1_795_404_653;
+pub(crate) const NOW: i64 = 1_795_404_653;
 
 /// A world that wants tokens, in which their tenant has something of everything.
-async fn guarded() -> World {
+pub(crate) async fn guarded() -> World {
     assert_eq!(OWNER, TENANT, "what is attempted is what the tokens' tenant has");
     let world = World::with_tokens(&Places::new());
     let owner = with(world.tenant(OWNER), &bearer(&json!({})));
@@ -44,17 +44,21 @@ fn with(tenant: Tenant, authorization: &str) -> Tenant {
 }
 
 /// A good token, but for what its claims are changed to.
-fn bearer(others: &Value) -> String {
+pub(crate) fn bearer(others: &Value) -> String {
     format!("Bearer {}", pairs().ecdsa.token(&claims_with(NOW, others)))
 }
 
 /// Whether an operation answers anyone.
-fn is_open(path: &str) -> bool {
+pub(crate) fn is_open(path: &str) -> bool {
     path.starts_with("/.well-known/") || ["/healthz", "/readyz"].contains(&path)
 }
 
 /// Sends a request with these headers and no others.
-async fn send(world: &World, (method, path, body): &Attempt, headers: &[(&str, &str)]) -> Reply {
+pub(crate) async fn send(
+    world: &World,
+    (method, path, body): &Attempt,
+    headers: &[(&str, &str)],
+) -> Reply {
     let mut request = Request::builder().method(method).uri(path);
     if body.is_some() {
         request = request.header("content-type", "application/json");

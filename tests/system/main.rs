@@ -50,6 +50,7 @@ mod limits;
 mod openapi;
 mod outbox;
 mod outbox_walk;
+mod permissions;
 mod policies;
 mod principals;
 mod races;

@@ -8,6 +8,8 @@
     reason = "a test that cannot go on fails, with the place where it could not"
 )]
 
+use api::Trail;
+use domain::capability::Capability;
 use http::Method;
 use local::system::functions;
 use serde_json::{Value, json};
@@ -50,6 +52,10 @@ pub(crate) struct Operation {
     pub(crate) path: &'static str,
     /// Whether it may change something.
     pub(crate) mutates: bool,
+    /// What its caller must be allowed.
+    pub(crate) needs: Option<Capability>,
+    /// What it says that it leaves behind.
+    pub(crate) trail: Option<Trail>,
 }
 
 /// Every operation of every function.
@@ -62,6 +68,8 @@ pub(crate) fn operations() -> Vec<Operation> {
             method: endpoint.method.clone(),
             path: endpoint.path,
             mutates: endpoint.mutates(),
+            needs: endpoint.needs,
+            trail: (endpoint.operation)().trail(),
         })
     };
     functions().into_iter().flat_map(|(routes, ..)| of_function(routes)).collect()

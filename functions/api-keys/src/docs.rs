@@ -45,9 +45,9 @@ pub(crate) fn create() -> Operation {
         .describe(
             "The whole key is in this answer and in no other: what is stored is its HMAC. Repeated under its \
              idempotency key, the request is answered without it; if the first answer was lost, revoke the key and \
-             create another. A key is limited to no more than the caller is. Emits `api_key.created`; audited as \
-             `api_key.create`.",
+             create another. A key is limited to no more than the caller is.",
         )
+        .leaves(&["api_key.created"], "api_key.create")
         .takes::<ApiKeyCreate>(&json!({
             "name": "Nightly reports",
             "principal_id": "reports",
@@ -77,8 +77,9 @@ pub(crate) fn revoke() -> Operation {
     Operation::new("revokeApiKey", "Revoke an API key")
         .describe(
             "Nobody is let in with it any more, but for what API Gateway remembers of it. A key that was revoked \
-             before stays as it is, and nothing is emitted. Emits `api_key.revoked`; audited as `api_key.revoke`.",
+             before stays as it is, and nothing is emitted.",
         )
+        .leaves(&["api_key.revoked"], "api_key.revoke")
         .conditional()
         .versioned()
         .gives::<ApiKeyBody>(200, "The API key as it is now.", &revoked())
@@ -87,9 +88,8 @@ pub(crate) fn revoke() -> Operation {
 
 pub(crate) fn forget() -> Operation {
     Operation::new("deleteApiKey", "Delete an API key")
-        .describe(
-            "Only one that was revoked or has expired. Emits `api_key.deleted`; audited as `api_key.delete`.",
-        )
+        .describe("Only one that was revoked or has expired.")
+        .leaves(&["api_key.deleted"], "api_key.delete")
         .conditional()
         .gives::<ApiKeyDeleted>(
             200,

@@ -15,6 +15,7 @@ use domain::api_key::{
     ApiKey, ApiKeyDraft, KEY_ID_BYTES, KEY_SCOPES_MAX, KEY_SECONDS_DEFAULT, KEY_SECONDS_MAX,
     KEY_SECRET_BYTES, KeyText, parse_scope,
 };
+use domain::capability::{API_KEY_CREATE, API_KEY_DELETE, API_KEY_READ, API_KEY_REVOKE, canonical};
 use domain::id::{ApiKeyId, PrincipalId, TenantId};
 use domain::principal::{Principal, PrincipalType};
 use domain::refusal::Refusal;
@@ -31,11 +32,11 @@ pub fn routes() -> Routes {
     Routes {
         function: "api-keys",
         endpoints: vec![
-            post("/api/v1/api-keys", create, docs::create),
-            get("/api/v1/api-keys", list, docs::list),
-            get("/api/v1/api-keys/{id}", read, docs::read),
-            post("/api/v1/api-keys/{id}/revoke", revoke, docs::revoke),
-            delete("/api/v1/api-keys/{id}", forget, docs::forget),
+            post("/api/v1/api-keys", API_KEY_CREATE, create, docs::create),
+            get("/api/v1/api-keys", API_KEY_READ, list, docs::list),
+            get("/api/v1/api-keys/{id}", API_KEY_READ, read, docs::read),
+            post("/api/v1/api-keys/{id}/revoke", API_KEY_REVOKE, revoke, docs::revoke),
+            delete("/api/v1/api-keys/{id}", API_KEY_DELETE, forget, docs::forget),
         ],
     }
 }
@@ -169,7 +170,7 @@ fn scopes(fields: &mut Fields, caller: &Caller) -> Result<Option<Vec<String>>, F
     let within = |scope: &str| {
         let scope = parse_scope(scope)?;
         match &caller.scopes {
-            Some(own) if !own.contains(&scope) => {
+            Some(own) if !own.iter().any(|own| canonical(own) == canonical(&scope)) => {
                 Err(Refusal::new(format!("`{scope}` is not among the caller's own scopes")))
             }
             _ => Ok(scope),

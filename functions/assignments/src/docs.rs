@@ -43,8 +43,9 @@ pub(crate) fn create_assignment() -> Operation {
         .describe(
             "On an entity the role counts there and everywhere below; without one, everywhere. A principal holds a \
              role on an entity at most once: asking again for the same gives the assignment that is there, with \
-             200. Emits `role.assignment.changed`; audited as `role_assignment.create`.",
+             200.",
         )
+        .leaves(&["role.assignment.changed"], "role_assignment.create")
         .takes::<AssignmentCreate>(&json!({
             "principal_id": "alice",
             "role_id": "0190b0c5-7e4c-7000-8000-000000000002",
@@ -81,9 +82,8 @@ pub(crate) fn read_assignment() -> Operation {
 
 pub(crate) fn revoke_assignment() -> Operation {
     Operation::new("revokeAssignment", "Revoke an assignment")
-        .describe(
-            "Holds at once. Emits `role.assignment.changed`; audited as `role_assignment.delete`.",
-        )
+        .describe("Holds at once.")
+        .leaves(&["role.assignment.changed"], "role_assignment.delete")
         .answers(
             200,
             "It was revoked.",
@@ -106,9 +106,9 @@ pub(crate) fn add_member() -> Operation {
     Operation::new("addGroupMember", "Add a member to a group")
         .describe(
             "A group is a principal of type `group`: assign it a role as `principal_type: group`, and every member \
-             holds it. Groups may be members of groups, but not of themselves. Emits `group.membership.changed`; \
-             audited as `group_membership.create`.",
+             holds it. Groups may be members of groups, but not of themselves.",
         )
+        .leaves(&["group.membership.changed"], "group_membership.create")
         .takes::<MemberCreate>(&json!({"principal_id": "alice"}))
         .gives::<MemberBody>(201, "It was added.", &member())
         .gives::<MemberBody>(200, "It was a member before.", &member())
@@ -124,7 +124,8 @@ pub(crate) fn list_members() -> Operation {
 
 pub(crate) fn remove_member() -> Operation {
     Operation::new("removeGroupMember", "Remove a member from a group")
-        .describe("Holds at once. Emits `group.membership.changed`; audited as `group_membership.delete`.")
+        .describe("Holds at once.")
+        .leaves(&["group.membership.changed"], "group_membership.delete")
         .query("principal_type", "The member's type; `user` when absent.", principal_type(), false)
         .answers(
             200,
@@ -154,9 +155,10 @@ fn principal() -> Value {
 pub(crate) fn write_principal() -> Operation {
     Operation::new("putPrincipal", "Store a principal's properties")
         .describe(
-            "Replaces all of them. A principal needs none to be authorized. Emits `principal.updated`; audited as \
-             `principal.update`. What is so already changes and emits nothing.",
+            "Replaces all of them. A principal needs none to be authorized. What is so already changes and emits \
+             nothing.",
         )
+        .leaves(&["principal.updated"], "principal.update")
         .conditional()
         .takes::<PrincipalUpdate>(&json!({"properties": {"department": "compliance"}}))
         .versioned()
@@ -173,10 +175,8 @@ pub(crate) fn read_principal() -> Operation {
 
 pub(crate) fn delete_principal() -> Operation {
     Operation::new("deletePrincipal", "Delete a principal's properties")
-        .describe(
-            "The principal's assignments and memberships stay. Emits `principal.deleted`; audited as \
-             `principal.delete`.",
-        )
+        .describe("The principal's assignments and memberships stay.")
+        .leaves(&["principal.deleted"], "principal.delete")
         .conditional()
         .answers(
             200,

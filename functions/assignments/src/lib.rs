@@ -7,6 +7,10 @@ mod principals;
 mod wire;
 
 use api::{PathParameters, Problem, Routes, delete, get, post, put};
+use domain::capability::{
+    ASSIGNMENT_CREATE, ASSIGNMENT_READ, ASSIGNMENT_REVOKE, GROUP_READ, GROUP_UPDATE,
+    PRINCIPAL_DELETE, PRINCIPAL_READ, PRINCIPAL_UPDATE,
+};
 use domain::id::PrincipalId;
 use domain::principal::PrincipalType;
 
@@ -19,20 +23,51 @@ pub fn routes() -> Routes {
     Routes {
         function: "assignments",
         endpoints: vec![
-            post("/api/v1/assignments", assignments::create, docs::create_assignment),
-            get("/api/v1/assignments", assignments::list, docs::list_assignments),
-            get("/api/v1/assignments/{id}", assignments::read, docs::read_assignment),
-            delete("/api/v1/assignments/{id}", assignments::revoke, docs::revoke_assignment),
-            post("/api/v1/groups/{id}/members", groups::add, docs::add_member),
-            get("/api/v1/groups/{id}/members", groups::list, docs::list_members),
+            post(
+                "/api/v1/assignments",
+                ASSIGNMENT_CREATE,
+                assignments::create,
+                docs::create_assignment,
+            ),
+            get("/api/v1/assignments", ASSIGNMENT_READ, assignments::list, docs::list_assignments),
+            get(
+                "/api/v1/assignments/{id}",
+                ASSIGNMENT_READ,
+                assignments::read,
+                docs::read_assignment,
+            ),
+            delete(
+                "/api/v1/assignments/{id}",
+                ASSIGNMENT_REVOKE,
+                assignments::revoke,
+                docs::revoke_assignment,
+            ),
+            post("/api/v1/groups/{id}/members", GROUP_UPDATE, groups::add, docs::add_member),
+            get("/api/v1/groups/{id}/members", GROUP_READ, groups::list, docs::list_members),
             delete(
                 "/api/v1/groups/{id}/members/{principal_id}",
+                GROUP_UPDATE,
                 groups::remove,
                 docs::remove_member,
             ),
-            put("/api/v1/principals/{type}/{id}", principals::write, docs::write_principal),
-            get("/api/v1/principals/{type}/{id}", principals::read, docs::read_principal),
-            delete("/api/v1/principals/{type}/{id}", principals::delete, docs::delete_principal),
+            put(
+                "/api/v1/principals/{type}/{id}",
+                PRINCIPAL_UPDATE,
+                principals::write,
+                docs::write_principal,
+            ),
+            get(
+                "/api/v1/principals/{type}/{id}",
+                PRINCIPAL_READ,
+                principals::read,
+                docs::read_principal,
+            ),
+            delete(
+                "/api/v1/principals/{type}/{id}",
+                PRINCIPAL_DELETE,
+                principals::delete,
+                docs::delete_principal,
+            ),
         ],
     }
 }

@@ -12,6 +12,7 @@ mod wire;
 
 use api::{Answer, App, Caller, Listing, PathParameters, Problem, Routes, get};
 use axum::extract::State;
+use domain::capability::{AUDIT_EXPORT, AUDIT_READ};
 use domain::id::TenantId;
 use domain::ledger::message::{EVENT_ID_CHARACTERS_MAX, TEXT_CHARACTERS_MAX};
 use domain::refusal::Refusal;
@@ -27,14 +28,24 @@ pub fn routes() -> Routes {
     Routes {
         function: "audit",
         endpoints: vec![
-            get("/api/v1/audit/records", list, docs::list),
-            get("/api/v1/audit/records/{event_id}", read, docs::read),
-            get("/api/v1/audit/records/{event_id}/proof", proof::inclusion, docs::inclusion),
-            get("/api/v1/audit/consistency", proof::consistency, docs::consistency),
-            get("/api/v1/audit/checkpoint", checkpoint::read, docs::checkpoint),
-            get("/api/v1/audit/export", export::read, docs::export),
-            get("/audit/{chain}/checkpoint", tiles::checkpoint, docs::signed_checkpoint),
-            get("/audit/{chain}/tile/{path+}", tiles::read, docs::tile),
+            get("/api/v1/audit/records", AUDIT_READ, list, docs::list),
+            get("/api/v1/audit/records/{event_id}", AUDIT_READ, read, docs::read),
+            get(
+                "/api/v1/audit/records/{event_id}/proof",
+                AUDIT_READ,
+                proof::inclusion,
+                docs::inclusion,
+            ),
+            get("/api/v1/audit/consistency", AUDIT_READ, proof::consistency, docs::consistency),
+            get("/api/v1/audit/checkpoint", AUDIT_READ, checkpoint::read, docs::checkpoint),
+            get("/api/v1/audit/export", AUDIT_EXPORT, export::read, docs::export),
+            get(
+                "/audit/{chain}/checkpoint",
+                AUDIT_READ,
+                tiles::checkpoint,
+                docs::signed_checkpoint,
+            ),
+            get("/audit/{chain}/tile/{path+}", AUDIT_READ, tiles::read, docs::tile),
         ],
     }
 }

@@ -14,6 +14,7 @@ mod tenant;
 mod wire;
 
 use api::{Endpoint, ask, get};
+use domain::capability::{DECISION_EVALUATE, DECISION_SEARCH};
 
 pub use wire::{
     Action, ActionSearch, ActionSearchResult, Decision, Entity, Evaluation, Evaluations, Found,
@@ -24,18 +25,48 @@ pub use wire::{
 /// The endpoints: for the caller's tenant, and again under the name of a tenant, which must be the caller's.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let endpoints = vec![
-        ask("/access/v1/evaluation", evaluation::evaluate, docs::evaluation),
-        ask("/access/v1/evaluations", evaluations::evaluate, docs::evaluations),
-        ask("/access/v1/search/subject", search::subjects, docs::subjects),
-        ask("/access/v1/search/resource", search::resources, docs::resources),
-        ask("/access/v1/search/action", search::actions, docs::actions),
-        get("/.well-known/authzen-configuration", metadata::read, docs::metadata),
-        ask("/{tenant}/access/v1/evaluation", evaluation::evaluate, docs::evaluation_of),
-        ask("/{tenant}/access/v1/evaluations", evaluations::evaluate, docs::evaluations_of),
-        ask("/{tenant}/access/v1/search/subject", search::subjects, docs::subjects_of),
-        ask("/{tenant}/access/v1/search/resource", search::resources, docs::resources_of),
-        ask("/{tenant}/access/v1/search/action", search::actions, docs::actions_of),
-        get("/.well-known/authzen-configuration/{tenant}", metadata::read_of, docs::metadata_of),
+        ask("/access/v1/evaluation", DECISION_EVALUATE, evaluation::evaluate, docs::evaluation),
+        ask("/access/v1/evaluations", DECISION_EVALUATE, evaluations::evaluate, docs::evaluations),
+        ask("/access/v1/search/subject", DECISION_SEARCH, search::subjects, docs::subjects),
+        ask("/access/v1/search/resource", DECISION_SEARCH, search::resources, docs::resources),
+        ask("/access/v1/search/action", DECISION_SEARCH, search::actions, docs::actions),
+        get("/.well-known/authzen-configuration", None, metadata::read, docs::metadata),
+        ask(
+            "/{tenant}/access/v1/evaluation",
+            DECISION_EVALUATE,
+            evaluation::evaluate,
+            docs::evaluation_of,
+        ),
+        ask(
+            "/{tenant}/access/v1/evaluations",
+            DECISION_EVALUATE,
+            evaluations::evaluate,
+            docs::evaluations_of,
+        ),
+        ask(
+            "/{tenant}/access/v1/search/subject",
+            DECISION_SEARCH,
+            search::subjects,
+            docs::subjects_of,
+        ),
+        ask(
+            "/{tenant}/access/v1/search/resource",
+            DECISION_SEARCH,
+            search::resources,
+            docs::resources_of,
+        ),
+        ask(
+            "/{tenant}/access/v1/search/action",
+            DECISION_SEARCH,
+            search::actions,
+            docs::actions_of,
+        ),
+        get(
+            "/.well-known/authzen-configuration/{tenant}",
+            None,
+            metadata::read_of,
+            docs::metadata_of,
+        ),
     ];
     endpoints.into_iter().map(Endpoint::in_plain_words).collect()
 }

@@ -8,6 +8,7 @@ mod search;
 mod wire;
 
 use api::{Routes, ask};
+use domain::capability::{DECISION_EVALUATE, DECISION_SEARCH};
 
 pub use wire::{
     ActionSearch, AuthorizeAnswer, AuthorizeBatch, AuthorizeBatchItem, AuthorizeBatchResult,
@@ -17,11 +18,26 @@ pub use wire::{
 /// The endpoints.
 pub fn routes() -> Routes {
     let mut endpoints = vec![
-        ask("/api/v1/authorize", check::one, docs::authorize),
-        ask("/api/v1/authorize/batch", check::many, docs::authorize_batch),
-        ask("/api/v1/authorize/search/resources", search::resources, docs::search_resources),
-        ask("/api/v1/authorize/search/principals", search::principals, docs::search_principals),
-        ask("/api/v1/authorize/search/actions", search::actions, docs::search_actions),
+        ask("/api/v1/authorize", DECISION_EVALUATE, check::one, docs::authorize),
+        ask("/api/v1/authorize/batch", DECISION_EVALUATE, check::many, docs::authorize_batch),
+        ask(
+            "/api/v1/authorize/search/resources",
+            DECISION_SEARCH,
+            search::resources,
+            docs::search_resources,
+        ),
+        ask(
+            "/api/v1/authorize/search/principals",
+            DECISION_SEARCH,
+            search::principals,
+            docs::search_principals,
+        ),
+        ask(
+            "/api/v1/authorize/search/actions",
+            DECISION_SEARCH,
+            search::actions,
+            docs::search_actions,
+        ),
     ];
     endpoints.extend(authzen::endpoints());
     endpoints.extend(api::health::endpoints());

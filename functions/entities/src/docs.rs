@@ -25,7 +25,7 @@ fn example() -> Value {
 
 pub(crate) fn create() -> Operation {
     Operation::new("createEntity", "Create an entity")
-        .describe("Emits `entity.created`; audited as `entity.create`.")
+        .leaves(&["entity.created"], "entity.create")
         .takes::<EntityCreate>(
             &json!({"name": "Acme Holdings", "type": "issuer", "attributes": {"region": "US"}}),
         )
@@ -63,11 +63,11 @@ pub(crate) fn read() -> Operation {
 pub(crate) fn update() -> Operation {
     Operation::new("updateEntity", "Change an entity")
         .describe(
-            "Emits `entity.updated`, and `entity.archived` or `entity.restored` when the status moves into or out \
-             of `archived`; audited as `entity.update`. What is so already changes and emits nothing. The type is \
-             for ever. An unknown parent, one below the entity itself, and a line of more than 16 levels are \
-             refused.",
+            "What is so already changes and emits nothing. The type is for ever. An unknown parent, one below the \
+             entity itself, and a line of more than 16 levels are refused. When the status moves into or out of \
+             `archived`, `entity.archived` or `entity.restored` is emitted as well.",
         )
+        .leaves(&["entity.updated", "entity.archived", "entity.restored"], "entity.update")
         .conditional()
         .takes::<EntityUpdate>(&json!({"status": "inactive"}))
         .versioned()
@@ -79,9 +79,10 @@ pub(crate) fn update() -> Operation {
 pub(crate) fn archive() -> Operation {
     Operation::new("archiveEntity", "Archive an entity")
         .describe(
-            "Hides it from lists; its name stays taken, and permissions on it stay as they are. Emits \
-             `entity.archived`; audited as `entity.archive`. A second time it changes and emits nothing.",
+            "Hides it from lists; its name stays taken, and permissions on it stay as they are. A second time it \
+             changes and emits nothing.",
         )
+        .leaves(&["entity.archived"], "entity.archive")
         .conditional()
         .versioned()
         .gives::<EntityBody>(200, "The archived entity.", &example())
@@ -90,10 +91,8 @@ pub(crate) fn archive() -> Operation {
 
 pub(crate) fn restore() -> Operation {
     Operation::new("restoreEntity", "Restore an archived entity")
-        .describe(
-            "Makes it active again. Emits `entity.restored`; audited as `entity.restore`. An entity that is not \
-             archived is left as it is.",
-        )
+        .describe("Makes it active again. An entity that is not archived is left as it is.")
+        .leaves(&["entity.restored"], "entity.restore")
         .conditional()
         .versioned()
         .gives::<EntityBody>(200, "The entity as it is now.", &example())

@@ -8,6 +8,7 @@ use api::{
     post, text,
 };
 use axum::extract::State;
+use domain::capability::{ENTITY_ARCHIVE, ENTITY_CREATE, ENTITY_READ, ENTITY_UPDATE};
 use domain::change::Change;
 use domain::document::Document;
 use domain::entity::{Entity, EntityDraft, EntityPatch, Status};
@@ -26,12 +27,12 @@ pub fn routes() -> Routes {
     Routes {
         function: "entities",
         endpoints: vec![
-            post("/api/v1/entities", create, docs::create),
-            get("/api/v1/entities", list, docs::list),
-            get("/api/v1/entities/{id}", read, docs::read),
-            patch("/api/v1/entities/{id}", update, docs::update),
-            post("/api/v1/entities/{id}/archive", archive, docs::archive),
-            post("/api/v1/entities/{id}/restore", restore, docs::restore),
+            post("/api/v1/entities", ENTITY_CREATE, create, docs::create),
+            get("/api/v1/entities", ENTITY_READ, list, docs::list),
+            get("/api/v1/entities/{id}", ENTITY_READ, read, docs::read),
+            patch("/api/v1/entities/{id}", ENTITY_UPDATE, update, docs::update),
+            post("/api/v1/entities/{id}/archive", ENTITY_ARCHIVE, archive, docs::archive),
+            post("/api/v1/entities/{id}/restore", ENTITY_ARCHIVE, restore, docs::restore),
         ],
     }
 }

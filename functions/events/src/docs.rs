@@ -69,6 +69,7 @@ pub(crate) fn create() -> Operation {
              CloudEvent 1.0 (`Content-Type: application/cloudevents+json`), and answers with one where `Accept` \
              asks for it.",
         )
+        .leaves_what_is_handed_in()
         .takes::<EventCreate>(&submission())
         .gives::<EventBody>(201, "It is stored; `Location` leads to it.", &example())
         .gives::<EventBody>(
@@ -96,6 +97,7 @@ pub(crate) fn batch() -> Operation {
             "Each event is stored or refused for itself, as if it had been sent alone, and answered in its place. \
              Equal events of one batch are stored once.",
         )
+        .leaves_what_is_handed_in()
         .takes::<EventBatch>(&json!({"events": [submission()]}))
         .gives::<EventBatchResult>(
             200,
@@ -137,6 +139,7 @@ pub(crate) fn replay() -> Operation {
             "Whatever its state: it is published at once, trying twice, under the same `event_id`, and its attempts \
              are counted anew. What then fails is delivered later, as with a new event.",
         )
+        .leaves_what_is_handed_in()
         .gives::<EventBody>(200, "The event, and how its delivery stands now.", &example())
         .also_as::<CloudEvent>(cloud_event::MEDIA_TYPE, &cloud_example())
         .refuses(409, "conflict", "Others keep replaying the same event.")

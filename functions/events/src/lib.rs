@@ -11,6 +11,7 @@ use api::{
     Answer, App, Caller, Content, Listing, Mutation, PathParameters, Problem, Routes, get, post,
 };
 use axum::extract::State;
+use domain::capability::{EVENT_CREATE, EVENT_READ, EVENT_REPLAY};
 use domain::event::{DeliveryState, StoredEvent};
 use domain::id::{EventId, TenantId};
 use domain::text::{CorrelationId, EventSource, EventType};
@@ -26,11 +27,11 @@ pub fn routes() -> Routes {
     Routes {
         function: "events",
         endpoints: vec![
-            post("/api/v1/events", create, docs::create),
-            get("/api/v1/events", list, docs::list),
-            post("/api/v1/events/batch", batch::create, docs::batch),
-            get("/api/v1/events/{event_id}", read, docs::read),
-            post("/api/v1/events/{event_id}/replay", replay, docs::replay),
+            post("/api/v1/events", EVENT_CREATE, create, docs::create),
+            get("/api/v1/events", EVENT_READ, list, docs::list),
+            post("/api/v1/events/batch", EVENT_CREATE, batch::create, docs::batch),
+            get("/api/v1/events/{event_id}", EVENT_READ, read, docs::read),
+            post("/api/v1/events/{event_id}/replay", EVENT_REPLAY, replay, docs::replay),
         ],
     }
 }

@@ -30,10 +30,11 @@ pub(crate) fn create() -> Operation {
     Operation::new("createRole", "Create a role")
         .describe(
             "A role's `scope_types` limit the types of the *resource* it authorizes on, not of the entity it is \
-             held on: held on an issuer, a role for issuers does not reach the offerings below. Emits \
-             `role.created`; audited as `role.create`. A permission may hang on a condition in CEL over `subject`, \
-             `resource`, `action`, `context` and `now`; it grants only while that is true.",
+             held on: held on an issuer, a role for issuers does not reach the offerings below. A permission may \
+             hang on a condition in CEL over `subject`, `resource`, `action`, `context` and `now`; it grants only \
+             while that is true.",
         )
+        .leaves(&["role.created"], "role.create")
         .takes::<RoleCreate>(&json!({
             "name": "Document reviewer",
             "description": "Reads and verifies documents.",
@@ -64,9 +65,9 @@ pub(crate) fn read() -> Operation {
 pub(crate) fn update() -> Operation {
     Operation::new("updateRole", "Change a role")
         .describe(
-            "Holds at once for everyone who holds the role. Emits `role.updated`; audited as `role.update`. What is \
-             so already changes and emits nothing.",
+            "Holds at once for everyone who holds the role. What is so already changes and emits nothing.",
         )
+        .leaves(&["role.updated"], "role.update")
         .conditional()
         .takes::<RoleUpdate>(&json!({"permissions": ["document:download"]}))
         .versioned()

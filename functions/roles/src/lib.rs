@@ -8,6 +8,7 @@ use api::{
     patch, post, text,
 };
 use axum::extract::State;
+use domain::capability::{ROLE_CREATE, ROLE_READ, ROLE_UPDATE};
 use domain::condition::Condition;
 use domain::id::{RESERVED_PREFIX, RoleId, TenantId};
 use domain::permission::{Action, Entry, Permissions};
@@ -28,10 +29,10 @@ pub fn routes() -> Routes {
     Routes {
         function: "roles",
         endpoints: vec![
-            post("/api/v1/roles", create, docs::create),
-            get("/api/v1/roles", list, docs::list),
-            get("/api/v1/roles/{id}", read, docs::read),
-            patch("/api/v1/roles/{id}", update, docs::update),
+            post("/api/v1/roles", ROLE_CREATE, create, docs::create),
+            get("/api/v1/roles", ROLE_READ, list, docs::list),
+            get("/api/v1/roles/{id}", ROLE_READ, read, docs::read),
+            patch("/api/v1/roles/{id}", ROLE_UPDATE, update, docs::update),
         ],
     }
 }

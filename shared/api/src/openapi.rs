@@ -2,6 +2,7 @@
 
 mod document;
 mod responses;
+mod trail;
 
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -10,6 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::routes::Endpoint;
 
 pub use document::document;
+pub use trail::Trail;
 
 /// The id of an event, as in the examples of events.
 const EVENT_ID: &str = "6f4e1a2c-cc1b-8f79-b803-b0f7d8b7f02a";
@@ -35,6 +37,7 @@ pub struct Operation {
     headers: Vec<(&'static str, Value)>,
     schemas: Vec<(String, Value)>,
     other_form: Option<OtherForm>,
+    trail: Option<Trail>,
 }
 
 #[derive(Debug)]
@@ -69,6 +72,7 @@ impl Operation {
             headers: Vec::new(),
             schemas: Vec::new(),
             other_form: None,
+            trail: None,
         }
     }
 
@@ -76,13 +80,6 @@ impl Operation {
     #[must_use]
     pub fn describe(mut self, description: &'static str) -> Self {
         self.description = description;
-        self
-    }
-
-    /// That it needs no authentication.
-    #[must_use]
-    pub fn open(mut self) -> Self {
-        self.is_open = true;
         self
     }
 
@@ -245,6 +242,7 @@ impl Operation {
 
     /// The operation as the document has it, and the schemas it uses.
     fn write(mut self, endpoint: &Endpoint, tag: &str) -> (Value, Vec<(String, Value)>) {
+        self.is_open = endpoint.needs.is_none();
         let mut parameters = path_parameters(endpoint);
         self.add_refusals(endpoint, !parameters.is_empty());
         let responses = responses::write(&self, endpoint);
@@ -261,13 +259,14 @@ impl Operation {
         let mut operation = json!({
             "operationId": self.id,
             "summary": self.summary,
-            "description": if self.description.is_empty() { self.summary } else { self.description },
+            "description": self.whole_description(endpoint),
             "tags": [tag],
             "parameters": parameters,
             "responses": responses,
         });
-        if self.is_open {
-            operation = with(operation, "security", json!([]));
+        match endpoint.needs {
+            Some(needs) => operation = with(operation, "x-permission", json!(needs.action)),
+            None => operation = with(operation, "security", json!([])),
         }
         if let Some(Body { schema, name, example }) = self.body {
             let content = json!({"application/json": {"schema": schema, "example": example}});
@@ -281,6 +280,16 @@ impl Operation {
             }
         }
         (operation, self.schemas)
+    }
+
+    /// What it does, what its caller must be allowed, and what it leaves behind.
+    fn whole_description(&self, endpoint: &Endpoint) -> String {
+        let own = if self.description.is_empty() { self.summary } else { self.description };
+        let own = if own.ends_with('.') { own.to_owned() } else { format!("{own}.") };
+        let trail = self.trail.map(Trail::sentence);
+        let needs = endpoint.needs.map(|needs| format!("Needs `{}`.", needs.action));
+        let parts = [Some(own), trail, needs].into_iter().flatten().filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join(" ")
     }
 
     /// The refusals that come with a body, a query, a path parameter, a mutation, or a caller.

@@ -33,6 +33,9 @@ pub(crate) const KEY_EXPIRED: (&str, &str) = ("api_key_expired", "the API key ha
 pub(crate) const FOREIGN_TENANT: (&str, &str) =
     ("foreign_tenant", "`X-Tenant-Id` names another tenant than the caller's");
 
+/// The code of 403 for a token or key that is not for what was asked (RFC 6750, section 3.1).
+pub(crate) const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
+
 /// What was wrong with one part of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
@@ -61,6 +64,8 @@ pub struct Problem {
     pub detail: String,
     /// Everything that was wrong with the body, where that is the reason.
     pub errors: Vec<Fault>,
+    /// The permission that the caller lacks, where that is the reason.
+    pub permission: Option<&'static str>,
     /// When to try again, in seconds.
     pub retry_after: Option<u32>,
     /// What the server alone should know; logged once, never sent.
@@ -76,6 +81,7 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
+            permission: None,
             retry_after: None,
             cause: None,
             lost_race: false,
@@ -131,6 +137,16 @@ impl Problem {
     /// 403: the tenant that is named is not the caller's.
     pub(crate) fn foreign_tenant() -> Self {
         Self::new(StatusCode::FORBIDDEN, FOREIGN_TENANT.0, FOREIGN_TENANT.1)
+    }
+
+    /// 403: the caller's token or key is limited to other permissions than this.
+    pub(crate) fn insufficient_scope(permission: &'static str) -> Self {
+        let detail =
+            format!("the scopes of the caller's token or key do not include `{permission}`");
+        Self {
+            permission: Some(permission),
+            ..Self::new(StatusCode::FORBIDDEN, INSUFFICIENT_SCOPE, detail)
+        }
     }
 
     /// 404.
@@ -241,6 +257,9 @@ impl Problem {
         if let (Some(members), false) = (body.as_object_mut(), self.errors.is_empty()) {
             members.insert("errors".to_owned(), json!(self.errors));
         }
+        if let (Some(members), Some(permission)) = (body.as_object_mut(), self.permission) {
+            members.insert("permission".to_owned(), json!(permission));
+        }
         body
     }
 }
@@ -287,6 +306,13 @@ impl IntoResponse for Problem {
             let is_sent = self.code != UNAUTHENTICATED;
             let how = if is_sent { AUTHENTICATE_BETTER } else { AUTHENTICATE };
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(how));
+        }
+        if self.code == INSUFFICIENT_SCOPE {
+            let scope = self.permission.unwrap_or_default();
+            let how = format!("{AUTHENTICATE} error=\"insufficient_scope\", scope=\"{scope}\"");
+            if let Ok(how) = HeaderValue::from_str(&how) {
+                headers.insert(header::WWW_AUTHENTICATE, how);
+            }
         }
         response.extensions_mut().insert(self);
         response

@@ -7,12 +7,14 @@ use axum::handler::Handler;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter};
+use domain::capability::Capability;
 use http::Method;
 
 use crate::app::App;
 use crate::idempotency::idempotent;
 use crate::observe::observe;
 use crate::openapi::Operation;
+use crate::permission::{Needed, permitted};
 use crate::problem::{PlainWords, Problem};
 
 /// An endpoint: method, path, handler, and its description.
@@ -22,9 +24,12 @@ pub struct Endpoint {
     /// The path as the template has it: with parameters in braces, and one that takes the rest of the path
     /// with a plus, `{rest+}`.
     pub path: &'static str,
+    /// What its caller must be allowed; `None` for one that is open to everyone.
+    pub needs: Option<Capability>,
     /// Its description. Made only when the document is, so a function's start does not pay for it.
     pub operation: fn() -> Operation,
     mutates: bool,
+    is_plain: bool,
     handler: MethodRouter<App>,
 }
 
@@ -43,11 +48,26 @@ impl Endpoint {
     /// With refusals in a line of text, and any `X-Request-Id` given back to the letter.
     #[must_use]
     pub fn in_plain_words(self) -> Self {
-        let mark = |mut response: Response| async {
-            response.extensions_mut().insert(PlainWords);
-            response
-        };
-        Self { handler: self.handler.layer(map_response(mark)), ..self }
+        Self { is_plain: true, ..self }
+    }
+
+    /// The handler with what is around it: from outside in, the form of its refusals, whether the caller may, and
+    /// whether the request was answered before.
+    fn layered(self, app: &App) -> MethodRouter<App> {
+        let mut handler = self.handler;
+        if self.mutates {
+            handler = handler.layer(from_fn_with_state(app.clone(), idempotent));
+        }
+        if let Some(capability) = self.needs {
+            handler = handler.layer(from_fn_with_state(Needed { capability }, permitted));
+        }
+        if self.is_plain {
+            handler = handler.layer(map_response(|mut response: Response| async {
+                response.extensions_mut().insert(PlainWords);
+                response
+            }));
+        }
+        handler
     }
 
     /// The path as OpenAPI has it, which knows no parameter that takes the rest.
@@ -69,66 +89,73 @@ fn routed(path: &str) -> String {
 /// An endpoint that reads.
 pub fn get<H: Handler<T, App>, T: 'static>(
     path: &'static str,
+    needs: impl Into<Option<Capability>>,
     handler: H,
     operation: fn() -> Operation,
 ) -> Endpoint {
-    endpoint(Method::GET, MethodFilter::GET, path, handler, operation, false)
+    endpoint((Method::GET, MethodFilter::GET), path, needs.into(), handler, operation, false)
 }
 
 /// An endpoint that asks a question too long for a query.
 pub fn ask<H: Handler<T, App>, T: 'static>(
     path: &'static str,
+    needs: impl Into<Option<Capability>>,
     handler: H,
     operation: fn() -> Operation,
 ) -> Endpoint {
-    endpoint(Method::POST, MethodFilter::POST, path, handler, operation, false)
+    endpoint((Method::POST, MethodFilter::POST), path, needs.into(), handler, operation, false)
 }
 
 /// An endpoint that changes something by `POST`.
 pub fn post<H: Handler<T, App>, T: 'static>(
     path: &'static str,
+    needs: impl Into<Option<Capability>>,
     handler: H,
     operation: fn() -> Operation,
 ) -> Endpoint {
-    endpoint(Method::POST, MethodFilter::POST, path, handler, operation, true)
+    endpoint((Method::POST, MethodFilter::POST), path, needs.into(), handler, operation, true)
 }
 
 /// An endpoint that changes something by `PUT`.
 pub fn put<H: Handler<T, App>, T: 'static>(
     path: &'static str,
+    needs: impl Into<Option<Capability>>,
     handler: H,
     operation: fn() -> Operation,
 ) -> Endpoint {
-    endpoint(Method::PUT, MethodFilter::PUT, path, handler, operation, true)
+    endpoint((Method::PUT, MethodFilter::PUT), path, needs.into(), handler, operation, true)
 }
 
 /// An endpoint that changes something by `PATCH`.
 pub fn patch<H: Handler<T, App>, T: 'static>(
     path: &'static str,
+    needs: impl Into<Option<Capability>>,
     handler: H,
     operation: fn() -> Operation,
 ) -> Endpoint {
-    endpoint(Method::PATCH, MethodFilter::PATCH, path, handler, operation, true)
+    endpoint((Method::PATCH, MethodFilter::PATCH), path, needs.into(), handler, operation, true)
 }
 
 /// An endpoint that changes something by `DELETE`.
 pub fn delete<H: Handler<T, App>, T: 'static>(
     path: &'static str,
+    needs: impl Into<Option<Capability>>,
     handler: H,
     operation: fn() -> Operation,
 ) -> Endpoint {
-    endpoint(Method::DELETE, MethodFilter::DELETE, path, handler, operation, true)
+    endpoint((Method::DELETE, MethodFilter::DELETE), path, needs.into(), handler, operation, true)
 }
 
 fn endpoint<H: Handler<T, App>, T: 'static>(
-    method: Method,
-    filter: MethodFilter,
+    (method, filter): (Method, MethodFilter),
     path: &'static str,
+    needs: Option<Capability>,
     handler: H,
     operation: fn() -> Operation,
     mutates: bool,
 ) -> Endpoint {
-    Endpoint { method, path, operation, mutates, handler: axum::routing::on(filter, handler) }
+    let handler = axum::routing::on(filter, handler);
+    Endpoint { method, path, needs, operation, mutates, is_plain: false, handler }
 }
 
 /// The endpoints of a function.
@@ -144,14 +171,10 @@ impl Routes {
     /// The router: every endpoint, refusals for every other path and method, and the layers around all.
     pub fn router(self, app: &App) -> Router {
         let mut by_path: BTreeMap<&'static str, MethodRouter<App>> = BTreeMap::new();
-        for Endpoint { path, mutates, handler, .. } in self.endpoints {
-            let handler = if mutates {
-                handler.layer(from_fn_with_state(app.clone(), idempotent))
-            } else {
-                handler
-            };
+        for endpoint in self.endpoints {
+            let path = endpoint.path;
             let methods = by_path.remove(path).unwrap_or_default();
-            by_path.insert(path, methods.merge(handler));
+            by_path.insert(path, methods.merge(endpoint.layered(app)));
         }
         by_path
             .into_iter()

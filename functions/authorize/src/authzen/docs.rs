@@ -109,7 +109,6 @@ fn about(id: &'static str, base: &str) -> Operation {
         "search_action_endpoint": format!("{base}/access/v1/search/action"),
     });
     in_short(id, "AuthZEN: where the endpoints are", METADATA)
-        .open()
         .gives::<Metadata>(200, "The metadata.", &example)
         .refuses(404, "not_found", "The deployment has not been told its public address.")
 }

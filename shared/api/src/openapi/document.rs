@@ -154,6 +154,7 @@ fn problem_schema() -> Value {
             "instance": text("The path that was asked."),
             "code": text("What is wrong, for programs: stable."),
             "trace_id": text("The trace that logs know it by."),
+            "permission": text("The permission that the caller lacks, where that is the reason."),
             "errors": {
                 "type": "array",
                 "description": "Every fault of the body or query.",

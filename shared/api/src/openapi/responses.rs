@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Body, Operation, in_other_form, refer, with};
 use crate::problem::{
-    AUTHENTICATE, EXPIRED, FOREIGN_TENANT, INVALID, KEY_EXPIRED, KEY_INVALID, KEY_REVOKED, Problem,
+    AUTHENTICATE, EXPIRED, FOREIGN_TENANT, INSUFFICIENT_SCOPE, INVALID, KEY_EXPIRED, KEY_INVALID,
+    KEY_REVOKED, Problem,
 };
 use crate::routes::Endpoint;
 use domain::refusal::Refusal;
@@ -140,11 +141,18 @@ pub(super) fn shared() -> Value {
     let own = own.into_iter().map(|(status, name, code, when)| {
         let further: &[(&str, &str)] = match status {
             401 => &[EXPIRED, INVALID, KEY_EXPIRED, KEY_INVALID, KEY_REVOKED],
+            403 => &[(
+                INSUFFICIENT_SCOPE,
+                "The scopes of the caller's token or key do not include `permission`.",
+            )],
             _ => &[],
         };
         let codes = [(code, when)].into_iter().chain(further.iter().copied());
         let example = |(code, when)| {
-            let problem = problem(status, code, when, "/api/v1/entities");
+            let mut problem = problem(status, code, when, "/api/v1/entities");
+            if code == INSUFFICIENT_SCOPE {
+                problem = with(problem, "permission", json!("entity:create"));
+            }
             (code.to_owned(), json!({ "value": problem }))
         };
         let examples: Map<String, Value> = codes.map(example).collect();
@@ -168,7 +176,7 @@ fn or_by_gateway(status: u16, mut response: Value) -> Value {
         content.insert("application/json".to_owned(), own);
     }
     // Its own answers carry no name of the request.
-    with(response, "headers", json!({}))
+    with(response, "headers", json!({"WWW-Authenticate": refer("headers", "Challenge")}))
 }
 
 /// The form of what API Gateway answers itself.
@@ -256,5 +264,9 @@ pub(super) fn headers() -> Value {
             "Seconds after which to try again.", true, json!({"type": "integer", "minimum": 0}), json!(1),
         ),
         "Authenticate": header("How to authenticate.", true, text(), json!(AUTHENTICATE)),
+        "Challenge": header(
+            "Which scope the token or key lacks, where it lacks one (RFC 6750).", false, text(),
+            json!("Bearer error=\"insufficient_scope\", scope=\"entity:create\""),
+        ),
     })
 }
