@@ -7,7 +7,8 @@
 # a route, a permission, an event mapping and an environment variable taken out, each of which must be noticed.
 # What an emulator cannot show is in docs/DEPLOYMENT.md.
 #
-#   EPR_DEPLOY_PROFILE   the profile to build the functions with, `release` by default
+#   EPR_DEPLOY_PROFILE   the profile to build the functions with: `release` by default, or `emulated`, which is built in
+#                        a third of the time
 #   SKIP_BUILD           true to take what was built before
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -16,8 +17,8 @@ target=${CARGO_TARGET_DIR:-$PWD/target}
 if [[ ${SKIP_BUILD:-false} != true ]]; then
     bash scripts/build.sh --profile "${EPR_DEPLOY_PROFILE:-release}"
 fi
-# The doctor is shown to see what is wrong with a stack.
-cargo build --profile local --package epr --features deployments --locked
+# The doctor is shown to see what is wrong with a stack; it is asked a few times, so it need not be fast.
+cargo build --package epr --features deployments --locked
 venv=$target/emulator-venv
 if ! cmp -s tests/deployment/requirements.txt "$venv/requirements.txt"; then
     rm -rf "$venv"
@@ -28,5 +29,5 @@ fi
 began=$SECONDS
 # The calls are signed, as where scripts/deploy.sh knows no issuer of tokens.
 "$venv/bin/python" tests/deployment/run.py "$target/lambda/x86_64/template-iam.yaml" \
-    --folder "$target/deploy-test" --sam "$target/deploy-venv/bin/sam" --epr "$target/local/epr" "$@"
+    --folder "$target/deploy-test" --sam "$target/deploy-venv/bin/sam" --epr "$target/debug/epr" "$@"
 printf 'deploy-test: passed in %d s after the build\n' $((SECONDS - began))

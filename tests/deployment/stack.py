@@ -42,6 +42,7 @@ class Stack:
         self.api = self.resources["HttpApi"]
         self.host = f"{self.api}.execute-api.localhost:{emulator.port}"
         self.make_routes()
+        self.finish_tables()
         self.spell_actions()
 
     def client(self, service: str):
@@ -100,6 +101,22 @@ class Stack:
                     Target=f"integrations/{integrations[function]}",
                     AuthorizationType="AWS_IAM" if "AWS_IAM" in schemes else "NONE",
                 )
+
+    def finish_tables(self):
+        """The emulator makes tables without what the template says of expiry and recovery, so both are set from it."""
+        tables = self.client("dynamodb")
+        for logical, resource in self.template["Resources"].items():
+            if resource["Type"] != "AWS::DynamoDB::Table":
+                continue
+            name, said = self.resources[logical], resource["Properties"]
+            if "TimeToLiveSpecification" in said:
+                expiry = said["TimeToLiveSpecification"]
+                expiry = {**expiry, "Enabled": str(expiry["Enabled"]).lower() == "true"}
+                tables.update_time_to_live(TableName=name, TimeToLiveSpecification=expiry)
+            if "PointInTimeRecoverySpecification" in said:
+                recovery = said["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+                on = {"PointInTimeRecoveryEnabled": str(recovery).lower() == "true"}
+                tables.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=on)
 
     def spell_actions(self):
         """To what a role may do, the names under which the emulator knows the same."""

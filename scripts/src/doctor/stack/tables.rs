@@ -88,7 +88,7 @@ fn of_description(table: &Table, described: &TableDescription) -> Vec<String> {
     let made: BTreeSet<_> = described
         .global_secondary_indexes()
         .iter()
-        .filter(|index| index.index_status().is_some_and(|status| status.as_str() == "ACTIVE"))
+        .filter(|index| index.index_status().is_none_or(|status| status.as_str() == "ACTIVE"))
         .filter_map(|index| Some((index.index_name()?, names(index.key_schema()))))
         .collect();
     for index in &table.indexes {
