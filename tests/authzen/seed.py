@@ -3,7 +3,8 @@
 
 usage: seed.py BASE_URL DATA_FOLDER        (the server must know the entity type `record`)
 
-DATA_FOLDER holds the scenarios' own users.json and records.json. What is there already is left alone.
+DATA_FOLDER holds the scenarios' own users.json and records.json. What is there already is left alone. EPR_TOKEN is sent
+as the bearer token, where it is set.
 """
 
 import json
@@ -22,6 +23,8 @@ def send(method, path, body):
     global made
     data = json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
+    if token := os.environ.get("EPR_TOKEN"):
+        headers["Authorization"] = f"Bearer {token}"
     request = urllib.request.Request(base + "/api/v1" + path, data, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=20) as response:
