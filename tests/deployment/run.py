@@ -10,7 +10,7 @@ import time
 from checks import drive
 from doctor import consult
 from emulator import Emulator
-from stack import Failure, Stack
+from stack import Failure, NotDeployed, Stack
 
 # What is taken out of the template, each to be noticed: its name, the text, and what takes its place.
 BROKEN = [
@@ -64,11 +64,16 @@ def main():
     parser.add_argument("--epr", type=pathlib.Path, help="the command, built with the feature `deployments`")
     parser.add_argument("--broken", action="store_true", help="also deploy it with parts missing")
     arguments = parser.parse_args()
-    text = arguments.template.read_text()
     try:
-        deployed("the template", text, arguments)
-    except Failure as failure:
+        drive_all(arguments)
+    except (Failure, NotDeployed) as failure:
         sys.exit(f"deploy-test: {failure}")
+
+
+def drive_all(arguments):
+    """The template as it is, and then with each part missing."""
+    text = arguments.template.read_text()
+    deployed("the template", text, arguments)
     for name, part, instead in BROKEN if arguments.broken else []:
         broken, found = re.subn(part, instead, text, count=1)
         if not found:

@@ -72,7 +72,7 @@ class Stack:
             ).returncode
         if code:
             told = [line for line in self.emulator.log.read_text().splitlines() if " ERROR " in line]
-            raise Failure("sam deploy failed:\n" + log.read_text()[-2000:] + "\n".join(told[-5:]))
+            raise NotDeployed("sam deploy failed:\n" + log.read_text()[-2000:] + "\n".join(told[-5:]))
 
     def make_routes(self):
         """The emulator takes an HTTP API, but not the routes that SAM describes within it. So they are made
@@ -220,6 +220,10 @@ class Stack:
 
 class Failure(Exception):
     """Something is not as it must be."""
+
+
+class NotDeployed(Exception):
+    """There is no stack to look at, so it is not known whether anything would be noticed."""
 
 
 def kebab(function: str) -> str:
