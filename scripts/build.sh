@@ -4,8 +4,8 @@
 # For x86_64 always, for arm64 where its target is installed (rustup target add aarch64-unknown-linux-gnu). The
 # result is a zip for each function and, beside them, template.yaml with each CodeUri replaced by its zip, as
 # `sam build` would: target/lambda/<architecture>/template.yaml; and template-iam.yaml, the same with signatures of AWS
-# instead of tokens. Prints the size of each zip, and fails where one is
-# over the budget. Needs Rust and Python; what it installs stays under target/.
+# instead of tokens. Prints the size of each zip, and fails where one is over the budget. Needs Rust and Python; what it
+# installs stays under target/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -59,6 +59,7 @@ impl Row {
             method: endpoint.method.to_string(),
             path: endpoint.path,
             permission: endpoint.needs.map(|needs| needs.action),
+            // By construction: the layer is around every endpoint that changes something.
             idempotent: endpoint.mutates(),
             events: trail.map(|trail| trail.events.to_vec()),
             audit: trail.and_then(|trail| trail.audit),

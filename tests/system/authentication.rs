@@ -26,7 +26,7 @@ use crate::samples::samples;
 use crate::tables::{assert_same, tables};
 
 /// The second in which a world begins.
-pub(crate) const NOW: i64 = 1_795_404_653;
+const NOW: i64 = 1_795_404_653;
 
 /// A world that wants tokens, in which their tenant has something of everything.
 pub(crate) async fn guarded() -> World {
