@@ -169,12 +169,10 @@ fn draft(
 fn scopes(fields: &mut Fields, caller: &Caller) -> Result<Option<Vec<String>>, Faulty> {
     let within = |scope: &str| {
         let scope = parse_scope(scope)?;
-        match &caller.scopes {
-            Some(own) if !own.iter().any(|own| canonical(own) == canonical(&scope)) => {
-                Err(Refusal::new(format!("`{scope}` is not among the caller's own scopes")))
-            }
-            _ => Ok(scope),
+        if caller.is_limited_to_others_than(&canonical(&scope)) {
+            return Err(Refusal::new(format!("`{scope}` is not among the caller's own scopes")));
         }
+        Ok(scope)
     };
     let named = fields.texts("scopes", KEY_SCOPES_MAX, within)?;
     Ok(named.or_else(|| caller.scopes.clone()))

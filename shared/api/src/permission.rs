@@ -9,42 +9,32 @@ use http::request::Parts;
 use crate::caller::Caller;
 use crate::problem::Problem;
 
-/// What a route needs.
-#[derive(Clone, Debug)]
-pub(crate) struct Needed {
-    /// The permission.
-    pub(crate) capability: Capability,
-}
-
 /// The layer around every endpoint that is not open to everyone: a caller who may not is told what is missing, and
 /// nothing of the request is looked at.
 pub(crate) async fn permitted(
-    State(needed): State<Needed>,
+    State(needed): State<Capability>,
     request: Request,
     next: Next,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    match needed.check(&parts) {
+    match check(needed, &parts) {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(problem) => problem.into_response(),
     }
 }
 
-impl Needed {
-    fn check(&self, parts: &Parts) -> Result<(), Problem> {
-        let caller = Caller::of(parts)?;
-        if caller.is_limited_to_others_than(self.capability) {
-            return Err(Problem::insufficient_scope(self.capability.action));
-        }
-        Ok(())
+fn check(needed: Capability, parts: &Parts) -> Result<(), Problem> {
+    if Caller::of(parts)?.is_limited_to_others_than(needed.action) {
+        return Err(Problem::insufficient_scope(needed.action));
     }
+    Ok(())
 }
 
 impl Caller {
     /// Whether the scopes of the caller's token or key leave a permission out, whichever way they spell it. They are
-    /// a ceiling: what they include is not granted by it.
-    fn is_limited_to_others_than(&self, needed: Capability) -> bool {
+    /// a ceiling: what they include is not granted by it. The permission is named as [`canonical`] spells it.
+    pub fn is_limited_to_others_than(&self, permission: &str) -> bool {
         let Some(scopes) = &self.scopes else { return false };
-        !scopes.iter().any(|scope| canonical(scope) == needed.action)
+        !scopes.iter().any(|scope| canonical(scope) == permission)
     }
 }

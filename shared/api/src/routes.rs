@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::idempotency::idempotent;
 use crate::observe::observe;
 use crate::openapi::Operation;
-use crate::permission::{Needed, permitted};
+use crate::permission::permitted;
 use crate::problem::{PlainWords, Problem};
 
 /// An endpoint: method, path, handler, and its description.
@@ -58,8 +58,8 @@ impl Endpoint {
         if self.mutates {
             handler = handler.layer(from_fn_with_state(app.clone(), idempotent));
         }
-        if let Some(capability) = self.needs {
-            handler = handler.layer(from_fn_with_state(Needed { capability }, permitted));
+        if let Some(needed) = self.needs {
+            handler = handler.layer(from_fn_with_state(needed, permitted));
         }
         if self.is_plain {
             handler = handler.layer(map_response(|mut response: Response| async {

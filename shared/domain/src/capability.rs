@@ -7,6 +7,8 @@
 
 mod business;
 
+use std::borrow::Cow;
+
 pub use business::BUSINESS;
 
 /// Something that may be granted, known by name.
@@ -88,26 +90,26 @@ const OF_TASKS: [&str; 4] = ["assign", "move_state", "take", "view"];
 /// - `insight:…` is `insights:…`; and `view`, `take`, `move_state` and `assign` by themselves are of tasks.
 ///
 /// Every other name stands for itself, to the letter.
-pub fn canonical(name: &str) -> String {
+pub fn canonical(name: &str) -> Cow<'_, str> {
     if let Some((first, rest)) = name.split_once(':') {
         return match (first, rest) {
-            ("insight", action) => format!("insights:{action}"),
+            ("insight", action) => format!("insights:{action}").into(),
             (verb, resource) if VERBS.contains(&verb) && !VERBS.contains(&resource) => {
-                canonical(&format!("{resource}:{verb}"))
+                canonical(&format!("{resource}:{verb}")).into_owned().into()
             }
-            _ => name.to_owned(),
+            _ => name.into(),
         };
     }
     if let Some((resource, action)) = name.rsplit_once('.') {
-        return format!("{resource}:{action}");
+        return format!("{resource}:{action}").into();
     }
     let is_capital = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     match name.split_once('_') {
         Some((resource, action)) if name.bytes().all(is_capital) => {
-            format!("{resource}:{action}").to_ascii_lowercase()
+            format!("{resource}:{action}").to_ascii_lowercase().into()
         }
-        _ if OF_TASKS.contains(&name) => format!("task:{name}"),
-        _ => name.to_owned(),
+        _ if OF_TASKS.contains(&name) => format!("task:{name}").into(),
+        _ => name.into(),
     }
 }
 
