@@ -26,10 +26,8 @@ pub struct Operation {
     pub id: &'static str,
     summary: &'static str,
     description: &'static str,
-    is_open: bool,
     is_conditional: bool,
     is_versioned: bool,
-    is_plain: bool,
     parameters: Vec<Value>,
     body: Option<Body>,
     answers: Vec<(u16, Value)>,
@@ -61,10 +59,8 @@ impl Operation {
             id,
             summary,
             description: "",
-            is_open: false,
             is_conditional: false,
             is_versioned: false,
-            is_plain: false,
             parameters: Vec::new(),
             body: None,
             answers: Vec::new(),
@@ -80,13 +76,6 @@ impl Operation {
     #[must_use]
     pub fn describe(mut self, description: &'static str) -> Self {
         self.description = description;
-        self
-    }
-
-    /// That it refuses in a line of text, as [`Endpoint::in_plain_words`] has it.
-    #[must_use]
-    pub fn in_plain_words(mut self) -> Self {
-        self.is_plain = true;
         self
     }
 
@@ -242,7 +231,6 @@ impl Operation {
 
     /// The operation as the document has it, and the schemas it uses.
     fn write(mut self, endpoint: &Endpoint, tag: &str) -> (Value, Vec<(String, Value)>) {
-        self.is_open = endpoint.needs.is_none();
         let mut parameters = path_parameters(endpoint);
         self.add_refusals(endpoint, !parameters.is_empty());
         let responses = responses::write(&self, endpoint);
@@ -251,7 +239,7 @@ impl Operation {
             ("IdempotencyKey", endpoint.mutates()),
             ("ActorId", endpoint.mutates()),
             ("IfMatch", self.is_conditional),
-            ("TenantId", !self.is_open),
+            ("TenantId", endpoint.needs.is_some()),
             ("RequestId", true),
         ];
         let headers = headers.into_iter().filter(|(_, taken)| *taken);
@@ -286,10 +274,9 @@ impl Operation {
     fn whole_description(&self, endpoint: &Endpoint) -> String {
         let own = if self.description.is_empty() { self.summary } else { self.description };
         let own = if own.ends_with('.') { own.to_owned() } else { format!("{own}.") };
-        let trail = self.trail.map(Trail::sentence);
+        let trail = self.trail.and_then(Trail::sentence);
         let needs = endpoint.needs.map(|needs| format!("Needs `{}`.", needs.action));
-        let parts = [Some(own), trail, needs].into_iter().flatten().filter(|part| !part.is_empty());
-        parts.collect::<Vec<_>>().join(" ")
+        [Some(own), trail, needs].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
     /// The refusals that come with a body, a query, a path parameter, a mutation, or a caller.
@@ -303,8 +290,9 @@ impl Operation {
         let wrong_values = "Values are missing or wrong; `errors` has all of them.";
         add(has_body || has_query, 400, "invalid", wrong_values);
         add(has_body, 400, "malformed", "The body is not a JSON object, or not sent as JSON.");
-        add(!self.is_open, 400, "invalid", "A header is malformed.");
-        add(!self.is_open, 400, "malformed", "The request cannot be understood.");
+        let has_caller = endpoint.needs.is_some();
+        add(has_caller, 400, "invalid", "A header is malformed.");
+        add(has_caller, 400, "malformed", "The request cannot be understood.");
         let reused = "The idempotency key came with another request before.";
         add(endpoint.mutates(), 409, "idempotency_key_reused", reused);
         if has_path_parameters && !self.refusals.iter().any(|(status, ..)| *status == 404) {

@@ -307,8 +307,7 @@ impl IntoResponse for Problem {
             let how = if is_sent { AUTHENTICATE_BETTER } else { AUTHENTICATE };
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(how));
         }
-        if self.code == INSUFFICIENT_SCOPE {
-            let scope = self.permission.unwrap_or_default();
+        if let (INSUFFICIENT_SCOPE, Some(scope)) = (self.code, self.permission) {
             let how = format!("{AUTHENTICATE} error=\"insufficient_scope\", scope=\"{scope}\"");
             if let Ok(how) = HeaderValue::from_str(&how) {
                 headers.insert(header::WWW_AUTHENTICATE, how);

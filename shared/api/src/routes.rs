@@ -29,7 +29,7 @@ pub struct Endpoint {
     /// Its description. Made only when the document is, so a function's start does not pay for it.
     pub operation: fn() -> Operation,
     mutates: bool,
-    is_plain: bool,
+    pub(crate) is_plain: bool,
     handler: MethodRouter<App>,
 }
 

@@ -51,7 +51,7 @@ fn of_tenant(operation: Operation) -> Operation {
 }
 
 fn in_short(id: &'static str, summary: &'static str, description: &'static str) -> Operation {
-    Operation::new(id, summary).describe(description).in_plain_words()
+    Operation::new(id, summary).describe(description)
 }
 
 fn one(id: &'static str) -> Operation {

@@ -64,14 +64,14 @@ pub(super) fn write(operation: &Operation, endpoint: &Endpoint) -> Value {
         }
     }
     let shared = [
-        (UNAUTHENTICATED, !operation.is_open),
-        (FORBIDDEN, !operation.is_open),
+        (UNAUTHENTICATED, endpoint.needs.is_some()),
+        (FORBIDDEN, endpoint.needs.is_some()),
         (TOO_LARGE, operation.body.is_some()),
         (DEFECT, true),
-        (UNAVAILABLE, !operation.is_open),
+        (UNAVAILABLE, endpoint.needs.is_some()),
     ];
     for ((status, name, _, when), _) in shared.into_iter().filter(|(_, applies)| *applies) {
-        let response = || match operation.is_plain {
+        let response = || match endpoint.is_plain {
             true => plain(status, when),
             false => refer("responses", name),
         };
@@ -99,7 +99,7 @@ fn refused(status: u16, operation: &Operation, endpoint: &Endpoint) -> Value {
     let of_status = || operation.refusals.iter().filter(|(other, ..)| *other == status);
     let mut whens: Vec<&str> = of_status().map(|(_, _, when)| *when).collect();
     whens.dedup();
-    if operation.is_plain {
+    if endpoint.is_plain {
         return plain(status, &whens.join(" "));
     }
     let mut examples = Map::new();

@@ -14,13 +14,10 @@ pub struct Trail {
 }
 
 impl Trail {
-    /// It in a sentence, to go behind a description; empty for what is its own record.
-    pub(super) fn sentence(self) -> String {
+    /// It in a sentence, to go behind a description; `None` for what is its own record.
+    pub(super) fn sentence(self) -> Option<String> {
         let quoted: Vec<String> = self.events.iter().map(|event| format!("`{event}`")).collect();
-        match self.audit {
-            Some(audit) => format!("Emits {}; audited as `{audit}`.", quoted.join(" or ")),
-            None => String::new(),
-        }
+        self.audit.map(|audit| format!("Emits {}; audited as `{audit}`.", quoted.join(" or ")))
     }
 }
 
