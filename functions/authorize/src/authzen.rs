@@ -29,13 +29,14 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         ask("/access/v1/search/subject", search::subjects, docs::subjects),
         ask("/access/v1/search/resource", search::resources, docs::resources),
         ask("/access/v1/search/action", search::actions, docs::actions),
-        get("/.well-known/authzen-configuration", metadata::read, docs::metadata),
+        get("/.well-known/authzen-configuration", metadata::read, docs::metadata).without_limits(),
         ask("/{tenant}/access/v1/evaluation", evaluation::evaluate, docs::evaluation_of),
         ask("/{tenant}/access/v1/evaluations", evaluations::evaluate, docs::evaluations_of),
         ask("/{tenant}/access/v1/search/subject", search::subjects, docs::subjects_of),
         ask("/{tenant}/access/v1/search/resource", search::resources, docs::resources_of),
         ask("/{tenant}/access/v1/search/action", search::actions, docs::actions_of),
-        get("/.well-known/authzen-configuration/{tenant}", metadata::read_of, docs::metadata_of),
+        get("/.well-known/authzen-configuration/{tenant}", metadata::read_of, docs::metadata_of)
+            .without_limits(),
     ];
     endpoints.into_iter().map(Endpoint::in_plain_words).collect()
 }

@@ -7,10 +7,12 @@ use axum::handler::Handler;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter};
+use domain::limit::RouteClass;
 use http::Method;
 
 use crate::app::App;
 use crate::idempotency::idempotent;
+use crate::limit::limited;
 use crate::observe::observe;
 use crate::openapi::Operation;
 use crate::problem::{PlainWords, Problem};
@@ -25,6 +27,8 @@ pub struct Endpoint {
     /// Its description. Made only when the document is, so a function's start does not pay for it.
     pub operation: fn() -> Operation,
     mutates: bool,
+    is_limited: bool,
+    is_plain: bool,
     handler: MethodRouter<App>,
 }
 
@@ -43,11 +47,41 @@ impl Endpoint {
     /// With refusals in a line of text, and any `X-Request-Id` given back to the letter.
     #[must_use]
     pub fn in_plain_words(self) -> Self {
-        let mark = |mut response: Response| async {
-            response.extensions_mut().insert(PlainWords);
-            response
+        Self { is_plain: true, ..self }
+    }
+
+    /// Without a limit on how often it is asked, whoever asks.
+    #[must_use]
+    pub fn without_limits(self) -> Self {
+        Self { is_limited: false, ..self }
+    }
+
+    /// The class whose limits count its requests; `None` where none do.
+    pub fn limited_as(&self) -> Option<RouteClass> {
+        let class = match self.method {
+            _ if self.mutates => RouteClass::Write,
+            Method::POST => RouteClass::Decide,
+            _ => RouteClass::Read,
         };
-        Self { handler: self.handler.layer(map_response(mark)), ..self }
+        self.is_limited.then_some(class)
+    }
+
+    /// Its handler with the layers around it, the innermost first.
+    fn layered(self, app: &App) -> MethodRouter<App> {
+        let (class, mut handler) = (self.limited_as(), self.handler);
+        if self.mutates {
+            handler = handler.layer(from_fn_with_state(app.clone(), idempotent));
+        }
+        if let Some(class) = class.filter(|_| app.config.rate_limits.is_some()) {
+            handler = handler.layer(from_fn_with_state((class, app.clone()), limited));
+        }
+        if self.is_plain {
+            handler = handler.layer(map_response(|mut response: Response| async {
+                response.extensions_mut().insert(PlainWords);
+                response
+            }));
+        }
+        handler
     }
 
     /// The path as OpenAPI has it, which knows no parameter that takes the rest.
@@ -128,7 +162,8 @@ fn endpoint<H: Handler<T, App>, T: 'static>(
     operation: fn() -> Operation,
     mutates: bool,
 ) -> Endpoint {
-    Endpoint { method, path, operation, mutates, handler: axum::routing::on(filter, handler) }
+    let handler = axum::routing::on(filter, handler);
+    Endpoint { method, path, operation, mutates, is_limited: true, is_plain: false, handler }
 }
 
 /// The endpoints of a function.
@@ -144,12 +179,8 @@ impl Routes {
     /// The router: every endpoint, refusals for every other path and method, and the layers around all.
     pub fn router(self, app: &App) -> Router {
         let mut by_path: BTreeMap<&'static str, MethodRouter<App>> = BTreeMap::new();
-        for Endpoint { path, mutates, handler, .. } in self.endpoints {
-            let handler = if mutates {
-                handler.layer(from_fn_with_state(app.clone(), idempotent))
-            } else {
-                handler
-            };
+        for endpoint in self.endpoints {
+            let (path, handler) = (endpoint.path, endpoint.layered(app));
             let methods = by_path.remove(path).unwrap_or_default();
             by_path.insert(path, methods.merge(handler));
         }

@@ -44,7 +44,7 @@ pub enum Condition {
     Absent,
     /// There is one, whatever it says: this process does not know it. It takes one token and then knows.
     Present,
-    /// At most so many tokens were taken before, or there is no count.
+    /// There is one, and at most so many tokens were taken before.
     AtMost(u64),
 }
 
