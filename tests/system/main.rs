@@ -53,6 +53,7 @@ mod outbox_walk;
 mod policies;
 mod principals;
 mod races;
+mod rate_limits;
 mod roles;
 mod routes;
 mod samples;
