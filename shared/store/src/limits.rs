@@ -17,9 +17,10 @@
 //! only, and that is told of the cache where there is one; changes and reads are also served by functions that
 //! are not (`events`, `api-keys`, `audit`), and so are always counted in the table.
 //!
-//! **Who cannot be counted passes.** A count that fails, or takes longer than [`LIMITER_MILLISECONDS_MAX`], is
-//! an error of [`Store::token_take`] and noted in [`Usage`](crate::meter::Usage); the table is not asked
-//! again about this tenant and class for [`LIMITER_PAUSE_SECONDS`].
+//! **Who cannot be counted passes.** A count that fails, or takes too long, is an error of
+//! [`Store::token_take`] and noted in [`Usage`](crate::meter::Usage). Too long is [`LIMITER_MILLISECONDS_MAX`]
+//! for the table, which is then not asked again about this tenant and class for [`LIMITER_PAUSE_SECONDS`]; and
+//! for the cache what its connection bounds: 100 ms, of the first request in a process 350.
 
 mod in_process;
 mod marks;
@@ -43,7 +44,7 @@ use crate::meter;
 use in_process::Counts;
 use table::Leases;
 
-/// How long a request waits to be counted, in milliseconds, before it passes.
+/// How long a request waits for the table to count it, in milliseconds, before it passes.
 pub const LIMITER_MILLISECONDS_MAX: u64 = 250;
 
 /// How long the table is not asked again where it did not answer, in seconds.
@@ -111,8 +112,7 @@ impl Store {
             Place::Table(leases) => self.leased(leases, count, until).await,
             #[cfg(feature = "valkey")]
             Place::Valkey(cache, _) if class == RouteClass::Decide => {
-                let counted = timeout_at(until, valkey::take(cache, count)).await;
-                counted.unwrap_or_else(|_| Err(late()))
+                valkey::take(cache, count).await
             }
             #[cfg(feature = "valkey")]
             Place::Valkey(_, leases) => self.leased(leases, count, until).await,
