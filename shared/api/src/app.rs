@@ -30,7 +30,6 @@ const PUBLISH_ATTEMPTS_DEFAULT: u32 = 2;
 const AUDIT_DECISIONS: &str = "EPR_AUDIT_DECISIONS";
 const DECISION_LOG_SAMPLE: &str = "EPR_DECISION_LOG_SAMPLE";
 const ENTITY_TYPES: &str = "EPR_ENTITY_TYPES";
-const RATE_LIMITS: &str = "EPR_RATE_LIMITS";
 
 /// A function's surroundings. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -152,10 +151,6 @@ impl Config {
             let form = "names of small letters, digits and `_`, with commas between them";
             ConfigError::Invalid(ENTITY_TYPES, form)
         })?;
-        let rate_limits = Plan::parse(&set(RATE_LIMITS).unwrap_or_default()).map_err(|_| {
-            let form = "`off`, a tier, or JSON of tiers and limits as docs/SECURITY.md has it";
-            ConfigError::Invalid(RATE_LIMITS, form)
-        })?;
         Ok(Self {
             environment: set("EPR_ENVIRONMENT").unwrap_or_else(|| "local".to_owned()),
             log_level: set("EPR_LOG_LEVEL").unwrap_or_else(|| "INFO".to_owned()),
@@ -179,7 +174,7 @@ impl Config {
             cache: CacheConfig::from_variables(set)?,
             public_url,
             entity_types,
-            rate_limits,
+            rate_limits: crate::limit::configured(set)?,
             token_issuers: set("EPR_TOKEN_ISSUERS").unwrap_or_default(),
             token_secret: set("EPR_TOKEN_SECRET").map(Sealed::new),
         })

@@ -7,11 +7,12 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use domain::limit::plan::Plan;
 use domain::limit::{Limits, RouteClass, Tier, Verdict};
 use domain::time::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::app::App;
+use crate::app::{App, ConfigError};
 use crate::caller::Caller;
 use crate::problem::Problem;
 
@@ -25,6 +26,17 @@ const STANDING: HeaderName = HeaderName::from_static("ratelimit");
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+const RATE_LIMITS: &str = "EPR_RATE_LIMITS";
+
+/// Reads the variable; `None` where nothing is limited.
+pub(crate) fn configured(
+    set: impl Fn(&'static str) -> Option<String>,
+) -> Result<Option<Plan>, ConfigError> {
+    let form = "`off`, a tier, or JSON of tiers and limits as docs/SECURITY.md has it";
+    Plan::parse(&set(RATE_LIMITS).unwrap_or_default())
+        .map_err(|_| ConfigError::Invalid(RATE_LIMITS, form))
+}
 
 /// The layer around an endpoint of a class.
 pub(crate) async fn limited(
@@ -89,6 +101,14 @@ fn tell(headers: &mut HeaderMap, limits: &Limits, verdict: &Verdict, at: Timesta
 mod tests {
     use super::*;
     use domain::limit::Window;
+
+    #[test]
+    fn nothing_is_limited_unless_that_is_chosen() {
+        let of = |text: &str| configured(|_| Some(text.to_owned()));
+        assert_eq!((configured(|_| None), of("off")), (Ok(None), Ok(None)));
+        assert!(of("premium").unwrap().is_some());
+        assert!(matches!(of("gold"), Err(ConfigError::Invalid(RATE_LIMITS, _))));
+    }
 
     #[test]
     fn the_fields_are_lists_of_items_and_the_others_are_numbers() {

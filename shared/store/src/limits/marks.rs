@@ -35,7 +35,7 @@ mod tests {
             assert_eq!(read(&name(mark)), Some(mark));
         }
         assert_eq!(name((Window::Hour, 255)), "hff");
-        for other in ["", "b", "b0f", "bFF", "b+f", "b-1", "pk", "sk", "taken", "ttl"] {
+        for other in ["", "b", "b0f", "bFF", "b+f", "b-1", "taken", "ttl", "x1"] {
             assert_eq!(read(other), None, "{other}");
         }
     }
