@@ -205,3 +205,61 @@ fn read(item: &Item) -> Result<Tally, Error> {
     let marks = item.iter().filter_map(|(name, value)| Some((marks::read(name)?, number(value)?)));
     Ok(Tally::new(taken, marks))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::Client;
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Config};
+    use domain::limit::{Limits, Window};
+
+    fn of(condition: Condition, known: Option<&Tally>) -> UpdateItemFluentBuilder {
+        let config = Config::builder().behavior_version(BehaviorVersion::latest()).build();
+        let limits = Limits { burst: Some(100), day: Some(1_000), ..Limits::default() };
+        let tenant = TenantId::parse("acme").unwrap();
+        let at = Timestamp::from_microseconds(1_795_404_653_000_000).unwrap();
+        let count = Count { tenant: &tenant, class: RouteClass::Read, limits: &limits, at };
+        let update = Client::from_conf(config).update_item();
+        expressed(update, count, Ask { tokens: 5, condition }, known)
+    }
+
+    #[test]
+    fn a_block_is_one_update_that_marks_what_is_not_marked_yet() {
+        let new = of(Condition::Absent, None);
+        let expression = new.get_update_expression().as_deref().unwrap();
+        assert_eq!(expression, "SET #taken = :tokens, #ttl = :ttl, #m2 = :none, #m3 = :none");
+        assert_eq!(new.get_condition_expression().as_deref(), Some("attribute_not_exists(#taken)"));
+        let known = Tally::new(90, [((Window::Burst, 255), 3), ((Window::Day, 249_361), 0)]);
+        let more = of(Condition::AtMost(95), Some(&known));
+        let expression = more.get_update_expression().as_deref().unwrap();
+        let marks = "#m2 = if_not_exists(#m2, #taken), #m3 = if_not_exists(#m3, #taken)";
+        let whole = format!("SET #taken = #taken + :tokens, #ttl = :ttl, {marks} REMOVE #m4");
+        assert_eq!(expression, whole);
+        assert_eq!(more.get_condition_expression().as_deref(), Some("#taken <= :most"));
+        let names = more.get_expression_attribute_names().as_ref().unwrap();
+        let named = ["#m2", "#m3", "#m4"].map(|name| names[name].as_str());
+        assert_eq!(named, ["b6b03b36d", "d3ce11", "bff"]);
+        let values = more.get_expression_attribute_values().as_ref().unwrap();
+        let mut values: Vec<&str> = values.keys().map(String::as_str).collect();
+        values.sort_unstable();
+        assert_eq!(values, [":most", ":tokens", ":ttl"]);
+    }
+
+    #[test]
+    fn an_item_is_the_count_that_was_stored() {
+        let number = |value: &str| AttributeValue::N(value.to_owned());
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        let item: Item = [
+            (TAKEN, number("12")),
+            ("ttl", number("1795577453")),
+            ("bff", number("3")),
+            ("d10", number("0")),
+            ("note", text("b1")),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        let tally = Tally::new(12, [((Window::Burst, 255), 3), ((Window::Day, 16), 0)]);
+        assert_eq!(read(&item).unwrap(), tally);
+        assert!(matches!(read(&Item::new()), Err(Error::Defect(_))));
+    }
+}
