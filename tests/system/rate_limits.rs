@@ -163,7 +163,8 @@ impl Passed {
     async fn send(&mut self, worlds: &[World], requests: usize, class: &str) {
         let now = worlds[0].clock().now().as_seconds();
         let tenants: Vec<Tenant> = worlds.iter().map(World::default_tenant).collect();
-        let asked = tenants.iter().flat_map(|tenant| vec![passes(tenant, class); requests]);
+        let each = |tenant| (0..requests).map(move |_| passes(tenant, class));
+        let asked = tenants.iter().flat_map(each);
         let passed = join_all(asked).await.into_iter().filter(|passed| *passed);
         self.0.extend(passed.map(|_| now));
     }
