@@ -12,8 +12,8 @@ use crate::problem::{Problem, RATE_LIMITED};
 const NAME: &str = "RateLimited";
 
 /// When it is given.
-const WHEN: &str = "The tenant has sent as many requests of this kind as its limits allow, and `limit_type` says \
-                    which of them; or, told by API Gateway itself, the deployment is above its rate limit.";
+const WHEN: &str = "The tenant has sent as many requests of this kind as its limits allow; or, told by API Gateway \
+                    itself, the deployment is above its rate limit.";
 
 /// The headers of a limited answer, and of the refusal; where no limits are configured there are none.
 const HEADERS: [(&str, &str); 5] = [
