@@ -13,6 +13,7 @@ pub mod contract;
 pub mod faults;
 pub mod freshness;
 pub mod ledger;
+mod limited;
 pub mod messaging;
 mod numbers;
 mod reply;

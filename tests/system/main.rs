@@ -54,6 +54,7 @@ mod permissions;
 mod policies;
 mod principals;
 mod races;
+mod rate_limits;
 mod roles;
 mod routes;
 mod samples;

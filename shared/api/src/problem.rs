@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use domain::limit::Verdict;
 use domain::refusal::Refusal;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -36,6 +37,9 @@ pub(crate) const FOREIGN_TENANT: (&str, &str) =
 /// The code of 403 for a token or key that is not for what was asked (RFC 6750, section 3.1).
 pub(crate) const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
 
+/// The code of 429.
+pub(crate) const RATE_LIMITED: &str = "rate_limited";
+
 /// What was wrong with one part of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
@@ -68,6 +72,8 @@ pub struct Problem {
     pub permission: Option<&'static str>,
     /// When to try again, in seconds.
     pub retry_after: Option<u32>,
+    /// Which limit was reached, where that is the reason: `burst`, `minute`, `hour` or `day`.
+    pub limit_type: Option<&'static str>,
     /// What the server alone should know; logged once, never sent.
     pub cause: Option<String>,
     /// Whether someone else's write came between read and write, so that trying again makes sense.
@@ -83,6 +89,7 @@ impl Problem {
             errors: Vec::new(),
             permission: None,
             retry_after: None,
+            limit_type: None,
             cause: None,
             lost_race: false,
         }
@@ -183,6 +190,21 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
     }
 
+    /// 429: as many requests as may pass in some time have passed.
+    pub fn rate_limited(verdict: &Verdict) -> Self {
+        let (limit, seconds) = (verdict.limit, verdict.limit_type.seconds());
+        let detail = format!(
+            "the tenant may send {limit} requests of this kind in {seconds} s, and has; \
+             repeat the request after {} s",
+            verdict.retry_after_seconds
+        );
+        Self {
+            retry_after: u32::try_from(verdict.retry_after_seconds).ok(),
+            limit_type: Some(verdict.limit_type.name()),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, RATE_LIMITED, detail)
+        }
+    }
+
     /// 500: a defect of ours.
     pub fn defect(cause: impl Into<String>) -> Self {
         let detail = "something went wrong on our side; the trace identifies it";
@@ -259,6 +281,9 @@ impl Problem {
         }
         if let (Some(members), Some(permission)) = (body.as_object_mut(), self.permission) {
             members.insert("permission".to_owned(), json!(permission));
+        }
+        if let (Some(members), Some(limit_type)) = (body.as_object_mut(), self.limit_type) {
+            members.insert("limit_type".to_owned(), json!(limit_type));
         }
         body
     }

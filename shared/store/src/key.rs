@@ -22,6 +22,7 @@
 //! | shape of the entity tree, of the group graph | `graph/<name>` | `version` |
 //! | API key | `api-keys` | `key/<id>` |
 //! | idempotency receipt | `receipt/<type>/<id>/<method>/<route>/<key>` | `receipt` |
+//! | count of the requests of a class | `rate-limit/<class>` | `count` |
 //! | secret that seals cursors | `secret` | `cursor` |
 //! | event (events table) | `event/<event id>` | `event` |
 //! | audit entry on its way (events table) | `audit-outbox/<event id>` | `audit` |
@@ -50,6 +51,7 @@
 #[cfg(feature = "valkey")]
 mod cache;
 mod ledger;
+mod limits;
 mod listings;
 
 use std::collections::HashMap;
@@ -66,6 +68,7 @@ use crate::receipt::ReceiptSlot;
 #[cfg(feature = "valkey")]
 pub(crate) use cache::*;
 pub(crate) use ledger::*;
+pub(crate) use limits::*;
 pub(crate) use listings::*;
 
 /// The sort key of every entity.

@@ -33,6 +33,7 @@
 //! | API key by id | `GetItem` | 1 RCU | 3,000 calls/s by the keys of one tenant, but for what API Gateway remembers |
 //! | API keys of a tenant | `Query` | 1 RCU per 4 KiB | the same partition |
 //! | note that an API key was used | one conditional `UpdateItem`, once an hour | 1 WCU | no shared item |
+//! | count requests against a limit | one conditional `UpdateItem` for a block of them, see `limits.rs` | 1 WCU a block, a tenant's first in two days 1 more | 1,000 blocks/s of one tenant and class |
 //! | receipt by key | `GetItem` | 1 RCU | no shared item |
 //! | event, audit entry | rows of the change's transaction | 2 WCU each, and 2 or 1 for indexes | no shared item |
 //! | hand in an event | one conditional `PutItem`, see `events.rs` | 3 WCU | 4,000 events/s of one tenant: the shards of its indexes |
@@ -59,6 +60,7 @@ mod insert;
 mod item;
 mod key;
 pub mod ledger;
+mod limits;
 mod lineage;
 mod memberships;
 mod memory;
@@ -90,6 +92,7 @@ pub use epochs::{Limits as CacheLimits, Valkey};
 pub use error::{Error, Guard};
 pub use events::{EventFilter, Ingested, event_id_in, event_id_of};
 pub use graph::Graph;
+pub use limits::{LIMITER_MILLISECONDS_MAX, LIMITER_PAUSE_SECONDS, Limiter};
 pub use outbox::{AuditRow, OutboxRow, Record};
 pub use pause::random_pause;
 pub use read::Page;
@@ -115,6 +118,7 @@ pub struct Store {
     ids: Ids,
     secrets: Arc<cursor::Secrets>,
     epochs: EpochSource,
+    limiter: Limiter,
     memory: Arc<Memory>,
 }
 
@@ -127,6 +131,7 @@ impl Store {
             ids,
             secrets: Arc::default(),
             epochs: EpochSource::default(),
+            limiter: Limiter::default(),
             memory: Arc::default(),
         }
     }
@@ -135,6 +140,12 @@ impl Store {
     #[must_use]
     pub fn with_epochs(self, epochs: EpochSource) -> Self {
         Self { epochs, memory: Arc::default(), ..self }
+    }
+
+    /// The same store that counts requests elsewhere. Whatever serves requests must count them there.
+    #[must_use]
+    pub fn with_limiter(self, limiter: Limiter) -> Self {
+        Self { limiter, ..self }
     }
 
     /// Whether the core table answers. 1 RCU.
