@@ -33,6 +33,14 @@ pub(crate) const KEY_EXPIRED: (&str, &str) = ("api_key_expired", "the API key ha
 pub(crate) const FOREIGN_TENANT: (&str, &str) =
     ("foreign_tenant", "`X-Tenant-Id` names another tenant than the caller's");
 
+/// The code of 403 for a caller of a tenant that is suspended, and what it means.
+pub(crate) const TENANT_SUSPENDED: (&str, &str) =
+    ("tenant_suspended", "the tenant is suspended; its operator can say why");
+
+/// The code of 403 for a caller who lacks a permission, and what it means.
+pub(crate) const FORBIDDEN: (&str, &str) =
+    ("forbidden", "this needs the permission `admin:access`, which the caller does not hold");
+
 /// What was wrong with one part of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
@@ -115,10 +123,13 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, EXPIRED.0, EXPIRED.1)
     }
 
-    /// 401, with the code that the authorizer gave its refusal.
+    /// 401, with the code that the authorizer gave its refusal; 403 where it is not for the credential.
     pub(crate) fn refused(code: &str) -> Self {
         let (code, detail) = match code {
             "missing" => return Self::unauthenticated(),
+            "tenant_suspended" => {
+                return Self::new(StatusCode::FORBIDDEN, TENANT_SUSPENDED.0, TENANT_SUSPENDED.1);
+            }
             "expired" => EXPIRED,
             "key_invalid" => KEY_INVALID,
             "key_revoked" => KEY_REVOKED,
@@ -131,6 +142,13 @@ impl Problem {
     /// 403: the tenant that is named is not the caller's.
     pub(crate) fn foreign_tenant() -> Self {
         Self::new(StatusCode::FORBIDDEN, FOREIGN_TENANT.0, FOREIGN_TENANT.1)
+    }
+
+    /// 403: the caller lacks a permission, which is named.
+    pub fn forbidden(permission: &str) -> Self {
+        let detail =
+            format!("this needs the permission `{permission}`, which the caller does not hold");
+        Self::new(StatusCode::FORBIDDEN, FORBIDDEN.0, detail)
     }
 
     /// 404.
@@ -260,7 +278,7 @@ impl From<store::Error> for Problem {
                 "idempotency_key_in_use",
                 "a request with this idempotency key was just answered",
             ),
-            store::Error::Conflict(Guard::Id | Guard::Name | Guard::Tuple) => {
+            store::Error::Conflict(Guard::Id | Guard::Name | Guard::Reference | Guard::Tuple) => {
                 Self::conflict("exists", "it exists already")
             }
             store::Error::Conflict(Guard::Event) | store::Error::Defect(_) => Self::defect(cause),

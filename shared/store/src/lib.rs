@@ -33,6 +33,10 @@
 //! | API key by id | `GetItem` | 1 RCU | 3,000 calls/s by the keys of one tenant, but for what API Gateway remembers |
 //! | API keys of a tenant | `Query` | 1 RCU per 4 KiB | the same partition |
 //! | note that an API key was used | one conditional `UpdateItem`, once an hour | 1 WCU | no shared item |
+//! | tenant by id | `GetItem` | 1 RCU | 3,000 reads/s of all tenants: the authorizer of each process remembers them |
+//! | tenant by slug or external reference | its guard, then the tenant: two `GetItem` | 2 RCU | the same partition |
+//! | tenants | `Query` | 1 RCU per 4 KiB | the same partition |
+//! | register, change tenant | transaction: tenant, its guards, event, audit, receipt | 8 WCU + 2 per guard | 500 changes/s of all tenants |
 //! | receipt by key | `GetItem` | 1 RCU | no shared item |
 //! | event, audit entry | rows of the change's transaction | 2 WCU each, and 2 or 1 for indexes | no shared item |
 //! | hand in an event | one conditional `PutItem`, see `events.rs` | 3 WCU | 4,000 events/s of one tenant: the shards of its indexes |
@@ -71,6 +75,7 @@ mod read;
 mod receipt;
 mod roles;
 mod search;
+mod tenants;
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Body, Operation, in_other_form, refer, with};
 use crate::problem::{
     AUTHENTICATE, EXPIRED, FOREIGN_TENANT, INVALID, KEY_EXPIRED, KEY_INVALID, KEY_REVOKED, Problem,
+    TENANT_SUSPENDED,
 };
 use crate::routes::Endpoint;
 use domain::refusal::Refusal;
@@ -140,6 +141,7 @@ pub(super) fn shared() -> Value {
     let own = own.into_iter().map(|(status, name, code, when)| {
         let further: &[(&str, &str)] = match status {
             401 => &[EXPIRED, INVALID, KEY_EXPIRED, KEY_INVALID, KEY_REVOKED],
+            403 => &[crate::problem::FORBIDDEN, TENANT_SUSPENDED],
             _ => &[],
         };
         let codes = [(code, when)].into_iter().chain(further.iter().copied());
