@@ -213,7 +213,7 @@ impl System {
             }
         }
         let authorizer = match apps.get("authorizer") {
-            Some(app) => authorizer.with_keys_in(&app.store),
+            Some(app) => authorizer.with_store(&app.store),
             None => authorizer,
         };
         let gateway = Gateway::new(&template, routers, authorizer)?;
