@@ -47,6 +47,11 @@ pub fn functions() -> Vec<(Routes, &'static str, &'static str)> {
             "API keys",
             "Secrets by which programs call: made and shown once, listed, revoked, deleted.",
         ),
+        (
+            tenants::routes(),
+            "Tenants",
+            "Who there is, in which tier, and whether its callers are let in. For operators of the deployment.",
+        ),
         (authorize::routes(), "Authorization", "The decision, and the health of the service."),
         (
             events::routes(),
