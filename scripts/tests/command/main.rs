@@ -7,6 +7,7 @@
 
 mod ask;
 mod assertions;
+mod bootstrap;
 mod crash;
 mod dlq;
 mod doctor;
