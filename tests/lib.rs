@@ -288,6 +288,11 @@ impl Tenant {
         self
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Asks for something.
     pub async fn get(&self, path: &str) -> Reply {
         self.send(Method::GET, path, None).await

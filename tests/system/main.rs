@@ -60,6 +60,8 @@ mod routes;
 mod samples;
 mod search;
 mod tables;
+mod tenants;
+mod tenants_suspended;
 mod tidy;
 mod token_attacks;
 mod token_claims;

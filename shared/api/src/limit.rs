@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::limit::plan::Plan;
-use domain::limit::{Limits, RouteClass, Tier, Verdict};
+use domain::limit::{Limits, RouteClass, Verdict};
 use domain::time::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -66,13 +66,8 @@ pub(crate) async fn limited(
 /// The limits of a caller's tenant for a class; `None` where it has none.
 fn limits_of(app: &App, caller: &Caller, class: RouteClass) -> Option<Limits> {
     let plan = app.config.rate_limits.as_ref()?;
-    let limits = plan.limits(&caller.tenant_id, tier_of(caller)).of_class(class);
+    let limits = plan.limits(&caller.tenant_id, caller.tier).of_class(class);
     (!limits.is_unlimited()).then_some(limits)
-}
-
-/// The tier that is known of a caller's tenant: none is yet, and each has what the configuration gives it.
-fn tier_of(_: &Caller) -> Option<Tier> {
-    None
 }
 
 /// Writes the headers.

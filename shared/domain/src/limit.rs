@@ -8,7 +8,7 @@ pub mod lease;
 pub mod plan;
 pub mod tally;
 
-use crate::refusal::Refusal;
+use crate::tenant::Tier;
 
 /// Largest limit that may be configured, in requests of a window.
 pub const LIMIT_REQUESTS_MAX: u64 = 1_000_000_000;
@@ -26,44 +26,7 @@ pub const READS_PER_WRITE: u64 = 10;
 /// two read units.
 pub const DECISIONS_PER_WRITE: u64 = 20;
 
-/// What a tenant has agreed to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Tier {
-    /// For trying out.
-    Free,
-    /// The least that is paid for.
-    Basic,
-    /// For one application in use.
-    Premium,
-    /// For many.
-    Enterprise,
-    /// Our own: without limits, unless some are set.
-    Internal,
-}
-
 impl Tier {
-    const ALL: [Self; 5] =
-        [Self::Free, Self::Basic, Self::Premium, Self::Enterprise, Self::Internal];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Free => "free",
-            Self::Basic => "basic",
-            Self::Premium => "premium",
-            Self::Enterprise => "enterprise",
-            Self::Internal => "internal",
-        }
-    }
-
-    /// Reads a name.
-    pub fn parse(name: &str) -> Result<Self, Refusal> {
-        Self::ALL
-            .into_iter()
-            .find(|tier| tier.name() == name)
-            .ok_or(Refusal::new("must be `free`, `basic`, `premium`, `enterprise` or `internal`"))
-    }
-
     /// What it allows, of class [`RouteClass::Write`].
     pub fn limits(self) -> Limits {
         match self {
@@ -248,16 +211,6 @@ mod tests {
         assert_eq!(limits.of_class(RouteClass::Read).minute, Some(1_000));
         assert_eq!(limits.of_class(RouteClass::Decide).burst, Some(400));
         assert!(Limits::default().of_class(RouteClass::Decide).is_unlimited());
-    }
-
-    #[test]
-    fn a_tier_is_known_by_its_name_alone() {
-        for tier in Tier::ALL {
-            assert_eq!(Tier::parse(tier.name()), Ok(tier));
-        }
-        for bad in ["", "Free", "admin", "off"] {
-            assert!(Tier::parse(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

@@ -38,12 +38,12 @@ impl Authorizer {
         Self::Off
     }
 
-    /// The same, which also takes the API keys of a store.
+    /// The same, which also takes the API keys of a store, and asks its registry of tenants.
     #[must_use]
-    pub(crate) fn with_keys_in(self, store: &Store) -> Self {
+    pub(crate) fn with_store(self, store: &Store) -> Self {
         match self {
             Self::Off => Self::Off,
-            Self::On(authorizer) => Self::On(authorizer.with_keys_in(store.clone())),
+            Self::On(authorizer) => Self::On(authorizer.with_store(store.clone())),
         }
     }
 

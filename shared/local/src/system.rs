@@ -48,6 +48,11 @@ pub fn functions() -> Vec<(Routes, &'static str, &'static str)> {
             "API keys",
             "Secrets by which programs call: made and shown once, listed, revoked, deleted.",
         ),
+        (
+            tenants::routes(),
+            "Tenants",
+            "Who there is, in which tier, and whether its callers are let in. For operators of the deployment.",
+        ),
         (authorize::routes(), "Authorization", "The decision, and the health of the service."),
         (
             events::routes(),
@@ -227,7 +232,7 @@ impl System {
             }
         }
         let authorizer = match apps.get("authorizer") {
-            Some(app) => authorizer.with_keys_in(&app.store),
+            Some(app) => authorizer.with_store(&app.store),
             None => authorizer,
         };
         let gateway = Gateway::new(&template, routers, authorizer)?;

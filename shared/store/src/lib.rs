@@ -34,6 +34,10 @@
 //! | API keys of a tenant | `Query` | 1 RCU per 4 KiB | the same partition |
 //! | note that an API key was used | one conditional `UpdateItem`, once an hour | 1 WCU | no shared item |
 //! | count requests against a limit | one conditional `UpdateItem` for a block of them, see `limits.rs` | 1 WCU a block, a tenant's first in two days 1 more | 1,000 blocks/s of one tenant and class |
+//! | tenant by id | `GetItem` | 1 RCU | 3,000 reads/s of all tenants: the authorizer of each process remembers them |
+//! | tenant by slug or external reference | its guard, then the tenant: two `GetItem` | 2 RCU | the same partition |
+//! | tenants | `Query` | 1 RCU per 4 KiB | the same partition |
+//! | register, change tenant | transaction: tenant, its guards, event, audit, receipt | 8 WCU + 2 per guard | 500 changes/s of all tenants |
 //! | receipt by key | `GetItem` | 1 RCU | no shared item |
 //! | event, audit entry | rows of the change's transaction | 2 WCU each, and 2 or 1 for indexes | no shared item |
 //! | hand in an event | one conditional `PutItem`, see `events.rs` | 3 WCU | 4,000 events/s of one tenant: the shards of its indexes |
@@ -73,6 +77,7 @@ mod read;
 mod receipt;
 mod roles;
 mod search;
+mod tenants;
 
 use std::sync::Arc;
 

@@ -143,6 +143,13 @@ fn of_the_core(things: &Things) -> Vec<Attempt> {
         get(format!("entities?parent_id={entity}")),
         get(format!("entities/{entity}")),
         get("roles".to_owned()),
+        // Of the registry only what is answered alike: without authentication everyone here is an operator.
+        get("tenants?slug=nobody".to_owned()),
+        get("tenants/nobody".to_owned()),
+        send(Method::POST, "tenants".to_owned(), json!({})),
+        send(Method::PATCH, "tenants/nobody".to_owned(), json!({"name": "Mine"})),
+        send(Method::POST, "tenants/nobody/suspend".to_owned(), json!({})),
+        (Method::POST, path("tenants/nobody/resume".to_owned()), None),
         get("api-keys".to_owned()),
         get("api-keys/5f0c1e9a77d2b364".to_owned()),
         get(format!("roles/{role}")),

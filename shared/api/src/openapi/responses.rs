@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Body, Operation, in_other_form, limits, refer, with};
 use crate::problem::{
-    AUTHENTICATE, EXPIRED, FOREIGN_TENANT, INSUFFICIENT_SCOPE, INVALID, KEY_EXPIRED, KEY_INVALID,
-    KEY_REVOKED, Problem,
+    self, AUTHENTICATE, EXPIRED, FOREIGN_TENANT, INSUFFICIENT_SCOPE, INVALID, KEY_EXPIRED,
+    KEY_INVALID, KEY_REVOKED, Problem, TENANT_SUSPENDED,
 };
 use crate::routes::Endpoint;
 use domain::refusal::Refusal;
@@ -148,10 +148,14 @@ pub(super) fn shared() -> Value {
     let own = own.into_iter().map(|(status, name, code, when)| {
         let further: &[(&str, &str)] = match status {
             401 => &[EXPIRED, INVALID, KEY_EXPIRED, KEY_INVALID, KEY_REVOKED],
-            403 => &[(
-                INSUFFICIENT_SCOPE,
-                "The scopes of the caller's token or key do not include `permission`.",
-            )],
+            403 => &[
+                (
+                    INSUFFICIENT_SCOPE,
+                    "The scopes of the caller's token or key do not include `permission`.",
+                ),
+                problem::FORBIDDEN,
+                TENANT_SUSPENDED,
+            ],
             _ => &[],
         };
         let codes = [(code, when)].into_iter().chain(further.iter().copied());

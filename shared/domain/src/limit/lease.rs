@@ -138,7 +138,8 @@ impl Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limit::{RouteClass, Tier};
+    use crate::limit::RouteClass;
+    use crate::tenant::Tier;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_microseconds(1_795_404_600_000_000 + seconds * 1_000_000).unwrap()

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{LIMIT_REQUESTS_MAX, Limits, Tier};
+use super::{LIMIT_REQUESTS_MAX, Limits};
 use crate::id::TenantId;
 use crate::refusal::Refusal;
+use crate::tenant::Tier;
 
 /// The word for no limits at all.
 pub const OFF: &str = "off";

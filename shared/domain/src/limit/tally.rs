@@ -166,7 +166,7 @@ const UNLIMITED: Verdict = Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limit::Tier;
+    use crate::tenant::Tier;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_microseconds(1_795_404_600_000_000 + seconds * MICROSECONDS).unwrap()
