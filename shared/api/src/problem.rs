@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use domain::limit::Verdict;
+use domain::limit::{Verdict, Window};
 use domain::refusal::Refusal;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -72,8 +72,8 @@ pub struct Problem {
     pub permission: Option<&'static str>,
     /// When to try again, in seconds.
     pub retry_after: Option<u32>,
-    /// Which limit was reached, where that is the reason: `burst`, `minute`, `hour` or `day`.
-    pub limit_type: Option<&'static str>,
+    /// The window whose limit was reached, where that is the reason.
+    pub limit_type: Option<Window>,
     /// What the server alone should know; logged once, never sent.
     pub cause: Option<String>,
     /// Whether someone else's write came between read and write, so that trying again makes sense.
@@ -200,7 +200,7 @@ impl Problem {
         );
         Self {
             retry_after: u32::try_from(verdict.retry_after_seconds).ok(),
-            limit_type: Some(verdict.limit_type.name()),
+            limit_type: Some(verdict.limit_type),
             ..Self::new(StatusCode::TOO_MANY_REQUESTS, RATE_LIMITED, detail)
         }
     }
@@ -283,7 +283,7 @@ impl Problem {
             members.insert("permission".to_owned(), json!(permission));
         }
         if let (Some(members), Some(limit_type)) = (body.as_object_mut(), self.limit_type) {
-            members.insert("limit_type".to_owned(), json!(limit_type));
+            members.insert("limit_type".to_owned(), json!(limit_type.name()));
         }
         body
     }
