@@ -331,7 +331,7 @@ fn every_function_of_the_api_is_told_of_the_limits_and_may_count() {
         .filter(|(routes, ..)| routes.endpoints.iter().any(|one| one.limited_as().is_some()))
         .map(|(routes, ..)| routes.function)
         .collect();
-    assert_eq!(limited.len(), 7);
+    assert_eq!(limited.len(), 8);
     for resource in resources.values() {
         if resource["Type"].as_str() != Some("AWS::Serverless::Function") {
             continue;
