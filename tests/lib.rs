@@ -126,7 +126,7 @@ impl World {
             Timestamp::from_microseconds(reading.load(Ordering::SeqCst)).unwrap()
         });
         let trusting = |(issuers, fetch)| {
-            Authorizer::On(::authorizer::Authorizer::new(issuers, &fetch, clock.clone()))
+            Authorizer::On(Box::new(::authorizer::Authorizer::new(issuers, &fetch, clock.clone())))
         };
         let surroundings = Surroundings {
             authorizer: trusted.map_or_else(Authorizer::off, trusting),

@@ -176,7 +176,7 @@ fn authorizer(
     let secrets = Secrets::of(arguments.token_secret.clone().map(Sealed::new));
     let fetch = Fetch::everywhere(secrets);
     let authorizer = ::authorizer::Authorizer::new(issuers, &fetch, clock.clone());
-    Ok((Authorizer::On(authorizer), Some(keys(&development.key_set()))))
+    Ok((Authorizer::On(Box::new(authorizer)), Some(keys(&development.key_set()))))
 }
 
 fn banner(address: SocketAddr, arguments: &Arguments, routes: usize) {

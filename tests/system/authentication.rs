@@ -313,7 +313,7 @@ fn a_gateway_that_wants_tokens_wants_the_template_s_authorizer() {
     let authorizer = || {
         let clock = domain::time::Clock::system();
         let authorizer = ::authorizer::Authorizer::new(Vec::new(), &Places::new().fetch(), clock);
-        Authorizer::On(authorizer)
+        Authorizer::On(Box::new(authorizer))
     };
     let refusal = |template: &str| {
         let template = Template::parse(template).unwrap();

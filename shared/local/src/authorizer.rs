@@ -28,7 +28,7 @@ pub enum Authorizer {
     /// Lets everyone in. For one machine: [`crate::server::serve`] binds it to loopback only.
     Off,
     /// The function that the template declares.
-    On(::authorizer::Authorizer),
+    On(Box<::authorizer::Authorizer>),
 }
 
 impl Authorizer {
@@ -43,7 +43,7 @@ impl Authorizer {
     pub(crate) fn with_store(self, store: &Store) -> Self {
         match self {
             Self::Off => Self::Off,
-            Self::On(authorizer) => Self::On(authorizer.with_store(store.clone())),
+            Self::On(authorizer) => Self::On(Box::new(authorizer.with_store(store.clone()))),
         }
     }
 
