@@ -19,6 +19,7 @@ use tests::{Tenant, World};
 use tokio::sync::OnceCell;
 
 mod audit;
+mod capabilities;
 mod decisions;
 
 /// Things in each list: more than a page.
@@ -110,6 +111,7 @@ async fn walk() -> Vec<Step> {
     tour.groups().await;
     tour.principals().await;
     tour.decisions().await;
+    tour.capabilities().await;
     tour.events().await;
     tour.audit().await;
     tour.health().await;
