@@ -163,15 +163,18 @@ impl Tables {
     }
 
     fn check_assignment(&mut self, at: &Partition, key: &Key, item: &Value) {
-        let (id, role) = (text(item, "id"), text(item, "role_id"));
+        let id = text(item, "id");
         self.expect_key(key, &assignment_key(&at.tenant, item));
         let pointer = (pk(&at.tenant, "assignment", &[id]), "pointer".to_owned());
-        self.expect_partner(key, &pointer, "role_id", role);
+        for name in ["role_id", "permission"] {
+            self.expect_partner(key, &pointer, name, text(item, name));
+        }
         let entity = item["entity_id"].as_str();
         let listing = pk(&at.tenant, "assignments", &[&shard(id)]);
         let on = pk(&at.tenant, "assignments-on", &[entity.unwrap_or_default()]);
         self.expect_indexes(key, item, &listing, Some(&on));
-        if !role.starts_with("system:") {
+        let role = item["role_id"].as_str().filter(|role| !role.starts_with("system:"));
+        if let Some(role) = role {
             self.expect_partner(key, &role_key(&at.tenant, role), "id", role);
         }
         if let Some(entity) = entity {

@@ -27,11 +27,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use axum::body::Body;
-use domain::assignment::Assignment;
+use domain::assignment::{Assigned, Assignment};
 use domain::decision::{Question as Asking, Subject, Target, decide};
 use domain::document::Document;
 use domain::entity_type::TypeName;
-use domain::grants::{Grant, Grants};
+use domain::grants::{Gives, Grant, Grants};
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId, TenantId};
 use domain::permission::{Action, Permissions};
 use domain::principal::{Principal, PrincipalType};
@@ -231,13 +231,14 @@ fn grant(held: Held, role: &Arc<Role>, at: Timestamp) -> Grant {
         id: AssignmentId::parse(&id).unwrap(),
         tenant_id: role.tenant_id.clone(),
         principal: principal(&world::principal(held.principal)),
-        role_id: role.id.clone(),
+        what: Assigned::Role(role.id.clone()),
         entity_id: Some(entity(held.entity)),
         effective_at: at,
         expires_at: None,
         condition: None,
+        reason: None,
         created_at: at,
         updated_at: at,
     };
-    Grant { assignment, role: role.clone(), groups: Arc::from([]) }
+    Grant { assignment, gives: Gives::Role(role.clone()), groups: Arc::from([]) }
 }

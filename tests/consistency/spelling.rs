@@ -75,8 +75,12 @@ pub(super) fn principal_pk(tenant: &str, item: &Value) -> String {
 }
 
 pub(super) fn assignment_key(tenant: &str, item: &Value) -> Key {
-    let (role, entity) = (measured(text(item, "role_id")), measured(text(item, "entity_id")));
-    (principal_pk(tenant, item), format!("assignment/{role}/{entity}"))
+    let what = match item["permission"].as_str() {
+        Some(permission) => format!("permission/{}", measured(permission)),
+        None => measured(text(item, "role_id")),
+    };
+    let entity = measured(text(item, "entity_id"));
+    (principal_pk(tenant, item), format!("assignment/{what}/{entity}"))
 }
 
 /// The part of a listing that an id belongs to: FNV-1a, modulo the number of parts.

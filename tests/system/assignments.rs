@@ -26,10 +26,12 @@ async fn an_assignment_without_more_is_a_users_from_now_on_and_everywhere() {
         "principal_id": "alice",
         "principal_type": "user",
         "role_id": reader,
+        "permission": null,
         "entity_id": null,
         "effective_at": world.now(),
         "expires_at": null,
         "condition": null,
+        "reason": null,
         "version": 1,
         "created_at": world.now(),
         "updated_at": world.now(),
@@ -292,10 +294,12 @@ async fn assigning_and_revoking_are_announced_and_audited_once_each() {
             "principal_id": "alice",
             "principal_type": "user",
             "role_id": reader,
+            "permission": null,
             "entity_id": acme,
             "effective_at": created.body["effective_at"],
             "expires_at": created.body["expires_at"],
             "condition": null,
+            "reason": null,
         })
     };
     let payloads = world.payloads("role.assignment.changed").await;

@@ -303,7 +303,17 @@ async fn what_does_not_exist_or_cannot_is_not_found() {
 async fn built_in_roles_can_be_read_but_neither_changed_nor_counterfeited() {
     let world = World::new();
     let tenant = world.default_tenant();
-    for (id, permissions) in [("system:admin", ["*"]), ("system:auditor", ["*:read"])] {
+    let service =
+        "decision:evaluate decision:search entity:read event:create event:read principal:read";
+    let support = "assignment:read capability:read decision:evaluate decision:search entity:read event:read \
+                   event:replay group:read principal:read role:read";
+    for (id, permissions) in [
+        ("system:admin", "*"),
+        ("system:auditor", "*:read audit:export"),
+        ("system:service", service),
+        ("system:support", support),
+    ] {
+        let permissions: Vec<&str> = permissions.split_whitespace().collect();
         let path = format!("{ROLES}/{id}");
         let reply = tenant.get(&path).await;
         let role = reply.expect(200);
@@ -328,8 +338,8 @@ async fn built_in_roles_can_be_read_but_neither_changed_nor_counterfeited() {
 async fn a_list_is_in_order_of_ids_with_built_in_roles_in_their_place_on_any_page() {
     let tenant = World::new().default_tenant();
     let empty = tenant.get(ROLES).await;
-    assert_eq!(empty.ids(), ["system:admin", "system:auditor"]);
-    let mut expected = vec!["system:admin", "system:auditor"];
+    let mut expected = vec!["system:admin", "system:auditor", "system:service", "system:support"];
+    assert_eq!(empty.ids(), expected);
     for id in ["a", "Z", "system", "system-x", "systems", "system.b", "zebra", "0", "system@"] {
         tenant.post(ROLES, json!({"id": id, "name": format!("role {id}")})).await.expect(201);
         expected.push(id);

@@ -114,6 +114,8 @@ async fn live(scenario: &mut Scenario) {
     scenario.delete(&format!("{assignments}/{assigned}")).await;
     scenario.delete(&format!("{members}/alice?principal_type=user")).await;
 
+    capabilities(scenario).await;
+
     let alice = "/api/v1/principals/user/alice";
     for (department, status) in [("compliance", 201), ("legal", 200)] {
         let body = json!({"properties": {"department": department}});
@@ -131,6 +133,20 @@ async fn live(scenario: &mut Scenario) {
     scenario.post(&format!("{events}/{happened}/replay"), Value::Null, 200).await;
     scenario.get("/healthz").await;
     scenario.get("/readyz").await;
+}
+
+/// The life of a direct grant, and what is told of it.
+async fn capabilities(scenario: &mut Scenario) {
+    let capabilities = "/api/v1/capabilities";
+    let alice = format!("{capabilities}/users/alice");
+    let read = json!({"capability_code": "PARTNER_READ"});
+    scenario.get(&format!("{capabilities}?category=Partners&limit=1")).await;
+    scenario.post(&format!("{alice}/grant"), read.clone(), 201).await;
+    scenario.post(&format!("{alice}/grant"), read.clone(), 200).await;
+    scenario.post(&format!("{alice}/check"), read.clone(), 200).await;
+    scenario.get(&alice).await;
+    scenario.get(&format!("{capabilities}/me")).await;
+    scenario.post(&format!("{alice}/revoke"), read, 200).await;
 }
 
 /// The life of an API key.

@@ -70,6 +70,7 @@ pub(crate) async fn samples_within(tenant: &Tenant) -> Vec<Sample> {
     samples.extend(of_roles());
     samples.extend(of_api_keys(&keys));
     samples.extend(of_assignments());
+    samples.extend(of_capabilities());
     samples.extend(of_groups_and_principals());
     samples.extend(of_events(&event));
     samples
@@ -90,6 +91,8 @@ async fn prepare(tenant: &Tenant) -> String {
     }
     let held = json!({"id": "held", "principal_id": "holder", "role_id": "reader"});
     post("/api/v1/assignments", held).await;
+    let granted = json!({"principal_id": "keeper", "permission": "partner:read"});
+    post("/api/v1/assignments", granted).await;
     post("/api/v1/groups/crowd/members", json!({"principal_id": "leaving"})).await;
     for id in ["barbara", "forgotten"] {
         let path = format!("/api/v1/principals/user/{id}");
@@ -277,6 +280,33 @@ fn of_assignments() -> [Sample; 2] {
             body: None,
             other: json!({"why": "not"}),
             elsewhere: "/api/v1/assignments/other".to_owned(),
+            status: 200,
+            event: "role.assignment.changed",
+            action: "role_assignment.delete",
+        },
+    ]
+}
+
+fn of_capabilities() -> [Sample; 2] {
+    let path = |of: &str, what: &str| format!("/api/v1/capabilities/users/{of}/{what}");
+    let code = |code: &str| json!({"capability_code": code});
+    [
+        Sample {
+            method: Method::POST,
+            path: path("grace", "grant"),
+            body: Some(code("PARTNER_READ")),
+            other: code("partner:update"),
+            elsewhere: path("other", "grant"),
+            status: 201,
+            event: "role.assignment.changed",
+            action: "role_assignment.create",
+        },
+        Sample {
+            method: Method::POST,
+            path: path("keeper", "revoke"),
+            body: Some(code("partner:read")),
+            other: code("partner:update"),
+            elsewhere: path("other", "revoke"),
             status: 200,
             event: "role.assignment.changed",
             action: "role_assignment.delete",

@@ -19,6 +19,7 @@ use tests::{Tenant, World};
 use tokio::sync::OnceCell;
 
 mod audit;
+mod capabilities;
 mod decisions;
 mod tenants;
 
@@ -112,6 +113,7 @@ async fn walk() -> Vec<Step> {
     tour.groups().await;
     tour.principals().await;
     tour.decisions().await;
+    tour.capabilities().await;
     tour.events().await;
     tour.audit().await;
     tour.health().await;

@@ -17,21 +17,28 @@ fn id_or_every() -> Value {
     json!({"type": "string", "pattern": r"^([A-Za-z0-9._:@-]{1,128}|\*)$"})
 }
 
-fn principal_type() -> Value {
+/// The name of a permission, in any spelling.
+pub(crate) fn permission() -> Value {
+    json!({"type": "string", "pattern": r"^[!#-)+-\[\]-~]{1,255}$"})
+}
+
+pub(crate) fn principal_type() -> Value {
     json!({"type": "string", "pattern": PRINCIPAL_TYPE_PATTERN})
 }
 
-fn assignment() -> Value {
+pub(crate) fn assignment() -> Value {
     json!({
         "id": "0190b0c5-7e4c-7000-8000-000000000003",
         "tenant_id": "default",
         "principal_id": "alice",
         "principal_type": "user",
         "role_id": "0190b0c5-7e4c-7000-8000-000000000002",
+        "permission": null,
         "entity_id": "0190b0c5-7e4c-7000-8000-000000000001",
         "effective_at": "2026-11-23T03:30:53.000000Z",
         "expires_at": null,
         "condition": null,
+        "reason": "covers for bob",
         "version": 1,
         "created_at": "2026-11-23T03:30:53.000000Z",
         "updated_at": "2026-11-23T03:30:53.000000Z",
@@ -39,22 +46,24 @@ fn assignment() -> Value {
 }
 
 pub(crate) fn create_assignment() -> Operation {
-    Operation::new("createAssignment", "Assign a role")
+    Operation::new("createAssignment", "Assign a role or a permission")
         .describe(
-            "On an entity the role counts there and everywhere below; without one, everywhere. A principal holds a \
-             role on an entity at most once: asking again for the same gives the assignment that is there, with \
-             200.",
+            "Exactly one of `role_id` and `permission` is given. A permission is assigned by its canonical name, and \
+             decides like a role for all types that grants this one action. On an entity it counts there and \
+             everywhere below; without one, everywhere. A principal holds a role or a permission on an entity at most \
+             once: asking again for the same gives the assignment that is there, with 200.",
         )
         .leaves(&["role.assignment.changed"], "role_assignment.create")
         .takes::<AssignmentCreate>(&json!({
             "principal_id": "alice",
             "role_id": "0190b0c5-7e4c-7000-8000-000000000002",
             "entity_id": "0190b0c5-7e4c-7000-8000-000000000001",
+            "reason": "covers for bob",
         }))
         .gives::<AssignmentBody>(201, "It was assigned; `Location` leads to the assignment.", &assignment())
         .gives::<AssignmentBody>(200, "It was assigned before.", &assignment())
         .refuses(404, "not_found", "There is no such role.")
-        .refuses(409, "assigned_otherwise", "The principal holds this role here with other times or on another condition.")
+        .refuses(409, "assigned_otherwise", "The principal holds this here with other times, on another condition or for another reason.")
         .refuses(409, "id_taken", "An assignment with this id exists.")
         .refuses(409, "conflict", "Others keep changing the same assignment.")
 }
@@ -68,6 +77,7 @@ pub(crate) fn list_assignments() -> Operation {
         .query("principal_type", "The type of `principal_id`; `user` when absent.", principal_type(), false)
         .query("entity_id", "On this entity itself.", id(), false)
         .query("role_id", "Of this role.", id(), false)
+        .query("permission", "Of this permission, granted directly, by any of its names.", permission(), false)
         .paged()
         .lists::<AssignmentBody>("A page of assignments.", &assignment())
 }

@@ -5,12 +5,14 @@ use domain::condition::Condition;
 use domain::document::Document;
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId, TenantId};
 use domain::membership::Membership;
+use domain::permission::Action;
 use domain::principal::{PrincipalType, Profile};
+use domain::text::Reason;
 use domain::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// An assignment: a principal holds a role, on an entity and what is below it or everywhere.
+/// An assignment: a principal holds a role, or a single permission, on an entity and what is below it or everywhere.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Assignment)]
 pub struct AssignmentBody {
@@ -20,15 +22,18 @@ pub struct AssignmentBody {
     /// Whose it is.
     #[schema(value_type = String)]
     pub tenant_id: TenantId,
-    /// Who holds the role; `*` for every principal of the type.
+    /// Who holds it; `*` for every principal of the type.
     #[schema(value_type = String)]
     pub principal_id: PrincipalId,
     /// The type of who holds it.
     #[schema(value_type = String)]
     pub principal_type: PrincipalType,
-    /// The role.
-    #[schema(value_type = String)]
-    pub role_id: RoleId,
+    /// The role; `null` for a permission that is granted directly.
+    #[schema(value_type = Option<String>, required = true)]
+    pub role_id: Option<RoleId>,
+    /// The permission that is granted directly, in its canonical spelling; `null` for a role.
+    #[schema(value_type = Option<String>, required = true)]
+    pub permission: Option<Action>,
     /// Where; `null` for everywhere.
     #[schema(value_type = Option<String>, required = true)]
     pub entity_id: Option<EntityId>,
@@ -41,6 +46,9 @@ pub struct AssignmentBody {
     /// What must be true besides, in CEL; `null` for nothing.
     #[schema(value_type = Option<String>, required = true)]
     pub condition: Option<Condition>,
+    /// Why it was made; `null` where nobody said.
+    #[schema(value_type = Option<String>, required = true)]
+    pub reason: Option<Reason>,
     /// Always 1: an assignment is revoked and made anew, not changed.
     #[schema(minimum = 1, maximum = 1)]
     pub version: u64,
@@ -59,11 +67,12 @@ impl AssignmentBody {
             id,
             tenant_id,
             principal,
-            role_id,
+            what,
             entity_id,
             effective_at,
             expires_at,
             condition,
+            reason,
             created_at,
             updated_at,
         } = assignment.clone();
@@ -72,11 +81,13 @@ impl AssignmentBody {
             tenant_id,
             principal_id: principal.id,
             principal_type: principal.kind,
-            role_id,
+            role_id: what.role().cloned(),
+            permission: what.permission().cloned(),
             entity_id,
             effective_at,
             expires_at,
             condition,
+            reason,
             version: 1,
             created_at,
             updated_at,
@@ -84,7 +95,7 @@ impl AssignmentBody {
     }
 }
 
-/// A new assignment. Unknown fields are ignored.
+/// A new assignment: of a role or of a permission, one of the two. Unknown fields are ignored.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "describes what `wanted` reads; serde would stop at the first fault")]
 pub struct AssignmentCreate {
@@ -99,7 +110,11 @@ pub struct AssignmentCreate {
     principal_type: Option<String>,
     /// The role.
     #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
-    role_id: String,
+    role_id: Option<String>,
+    /// Instead of a role, one permission by itself. What is stored, and compared to the letter, is its canonical
+    /// spelling: of `AVAILABILITY_MARK_SOLD` and `availability.mark_sold` that is `availability:mark_sold`.
+    #[schema(pattern = r"^[!#-)+-\[\]-~]{1,255}$")]
+    permission: Option<String>,
     /// Where: this entity and everything below it; absent or `null` for everywhere.
     #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
     entity_id: Option<String>,
@@ -112,6 +127,9 @@ pub struct AssignmentCreate {
     /// What must be true besides, in CEL, such as `resource.properties.owner == subject.id`.
     #[schema(min_length = 1, max_length = 2048)]
     condition: Option<String>,
+    /// Why, for those who review it. It goes into the audit ledger, which cannot forget.
+    #[schema(min_length = 1, max_length = 512)]
+    reason: Option<String>,
 }
 
 /// A member of a group.

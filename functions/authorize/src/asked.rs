@@ -139,5 +139,5 @@ impl On {
 
 /// Whether a grant could give an action on something of a type, somewhere and at some time.
 pub(crate) fn could_give(grant: &Grant, action: &Action, kind: &str) -> bool {
-    grant.role.permissions.granting(action).is_some() && grant.role.governs(kind)
+    grant.gives.granting(action).is_some() && grant.gives.governs(kind)
 }

@@ -43,7 +43,7 @@ pub(crate) fn authorize() -> Operation {
     Operation::new("authorize", "May this principal do this here?")
         .describe(
             "Yes if some assignment is held by the principal (itself, through a group, or as one of its type), is \
-             effective now, is global or on the resource or above it, and its role grants the exact action and \
+             effective now, is global or on the resource or above it, and its role grants, or it names directly, the exact action and \
              governs the resource's type. A denial is an answer, not an error. Reads the tables as they are: a \
              change that was acknowledged counts.",
         )

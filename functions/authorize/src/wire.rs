@@ -5,6 +5,7 @@ use domain::decision::{Conditions, Decision, Denial, Unmet};
 use domain::document::Document;
 use domain::grants::Grant;
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId};
+use domain::permission::Action;
 use domain::principal::PrincipalType;
 use domain::text::RoleName;
 use domain::time::Timestamp;
@@ -190,7 +191,7 @@ pub struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub assignment: Option<Deciding>,
-    /// The permission that allows, as the role spells it.
+    /// The permission that allows, as the role or the direct grant spells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub permission: Option<String>,
@@ -255,12 +256,16 @@ pub struct Deciding {
     /// The groups between the principal and the holder.
     #[schema(value_type = Vec<String>)]
     pub groups: Vec<PrincipalId>,
-    /// The role.
-    #[schema(value_type = String)]
-    pub role_id: RoleId,
-    /// The role's name.
-    #[schema(value_type = String)]
-    pub role_name: RoleName,
+    /// The role; `null` for a permission that is held directly.
+    #[schema(value_type = Option<String>, required = true)]
+    pub role_id: Option<RoleId>,
+    /// The role's name; `null` for a permission that is held directly.
+    #[schema(value_type = Option<String>, required = true)]
+    pub role_name: Option<RoleName>,
+    /// The permission that is held directly, instead of a role; absent for a role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub permission: Option<Action>,
     /// Where; `null` for everywhere.
     #[schema(value_type = Option<String>, required = true)]
     pub entity_id: Option<EntityId>,
@@ -306,8 +311,9 @@ impl Deciding {
             principal_id: assignment.principal.id,
             principal_type: assignment.principal.kind,
             groups: grant.groups.to_vec(),
-            role_id: assignment.role_id,
-            role_name: grant.role.name.clone(),
+            role_id: assignment.what.role().cloned(),
+            role_name: grant.gives.role().map(|role| role.name.clone()),
+            permission: assignment.what.permission().cloned(),
             entity_id: assignment.entity_id,
             effective_at: assignment.effective_at,
             expires_at: assignment.expires_at,

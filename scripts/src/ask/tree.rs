@@ -73,10 +73,14 @@ fn held(assignment: &Value, permission: Option<&str>, principal: &str) -> Vec<St
         (kind, "*") => format!("every {kind}"),
         (kind, id) => format!("{kind}:{id}"),
     };
-    let (role, id) = (text("role_name"), text("role_id"));
-    let grants = permission.map(|permission| format!(", which grants {permission}"));
-    let grants = grants.unwrap_or_default();
-    let mut lines = vec![format!("where {holder} holds `{role}` ({id}){grants}")];
+    let held = match (text("role_name"), text("role_id"), text("permission")) {
+        ("", _, direct) => format!("`{direct}` directly"),
+        (role, id, _) => {
+            let grants = permission.map(|permission| format!(", which grants {permission}"));
+            format!("`{role}` ({id}){}", grants.unwrap_or_default())
+        }
+    };
+    let mut lines = vec![format!("where {holder} holds {held}")];
     let groups = assignment.get("groups").and_then(Value::as_array);
     let groups = groups.map_or(&[][..], Vec::as_slice).iter().rev().filter_map(Value::as_str);
     // The first of them is the holder itself.

@@ -148,7 +148,10 @@ fn allowing(answer: &Value) -> String {
         _ => "someone".to_owned(),
     };
     let place = of("entity_id").map_or("everywhere".to_owned(), |entity| format!("on {entity}"));
-    format!("{holder} holds `{}` {place}", of("role_id").unwrap_or_default())
+    format!(
+        "{holder} holds `{}` {place}",
+        of("role_id").or_else(|| of("permission")).unwrap_or_default()
+    )
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {

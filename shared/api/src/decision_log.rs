@@ -116,7 +116,7 @@ impl<'a> Line<'a> {
             outcome,
             reason,
             assignment_id: by.map(|by| by.assignment.id.as_str()),
-            role_id: by.map(|by| by.role.id.as_str()),
+            role_id: by.and_then(|by| Some(by.gives.role()?.id.as_str())),
         }
     }
 

@@ -43,7 +43,12 @@ fn allows(world: &World, action: &Action) -> bool {
 fn explained(world: &World, action: &Action) -> bool {
     match decide(black_box(&world.grants), black_box(&world.question(action))) {
         Decision::Allow { by, permission, steps, conditions } => {
-            let told = (by.assignment.id.as_str(), by.role.name.as_str(), permission, steps);
+            let told = (
+                by.assignment.id.as_str(),
+                by.gives.role().map(|role| role.name.as_str()),
+                permission,
+                steps,
+            );
             black_box((told, conditions.permission, conditions.assignment)).0.3.is_some()
         }
         Decision::Deny { reason, nearest, condition } => {

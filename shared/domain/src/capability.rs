@@ -28,6 +28,11 @@ impl Capability {
         API.iter().chain(BUSINESS)
     }
 
+    /// Whether an operation of this API needs it.
+    pub fn is_system(&self) -> bool {
+        API.contains(self)
+    }
+
     /// The registered one of a name, whichever spelling.
     pub fn named(name: &str) -> Option<&'static Self> {
         let name = canonical(name);
@@ -55,7 +60,7 @@ api! {
     ROLE_CREATE = "role:create", "Roles", "Create roles.";
     ROLE_READ = "role:read", "Roles", "Read and list roles.";
     ROLE_UPDATE = "role:update", "Roles", "Change what roles grant.";
-    ASSIGNMENT_CREATE = "assignment:create", "Assignments", "Assign roles to principals.";
+    ASSIGNMENT_CREATE = "assignment:create", "Assignments", "Assign roles and single permissions to principals.";
     ASSIGNMENT_READ = "assignment:read", "Assignments", "Read and list assignments.";
     ASSIGNMENT_REVOKE = "assignment:revoke", "Assignments", "Revoke assignments.";
     GROUP_READ = "group:read", "Assignments", "List the members of groups.";
@@ -70,6 +75,9 @@ api! {
     EVENT_REPLAY = "event:replay", "Events", "Publish stored events again.";
     AUDIT_READ = "audit:read", "Audit", "Read the audit ledger and its proofs.";
     AUDIT_EXPORT = "audit:export", "Audit", "Export the audit ledger as a whole.";
+    CAPABILITY_READ = "capability:read", "Capabilities", "Read the registry of permissions, and what principals effectively hold.";
+    CAPABILITY_GRANT = "capability:grant", "Capabilities", "Grant single capabilities to principals, directly.";
+    CAPABILITY_REVOKE = "capability:revoke", "Capabilities", "Revoke capabilities that were granted directly.";
     API_KEY_CREATE = "api_key:create", "API keys", "Make API keys for oneself.";
     API_KEY_READ = "api_key:read", "API keys", "Read and list API keys, without their secrets.";
     API_KEY_REVOKE = "api_key:revoke", "API keys", "Revoke API keys.";

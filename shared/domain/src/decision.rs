@@ -6,7 +6,8 @@
 //!    gathers these and passes them as [`Grants`]);
 //! 2. its time is now: `effective_at ≤ now < expires_at`;
 //! 3. it is global, or on the target or one of the target's ancestors;
-//! 4. its role grants the exact action;
+//! 4. its role grants the exact action, or it names that action itself (a direct grant, which is of all types and
+//!    has no condition but the assignment's);
 //! 5. its role governs the **target's** type. So a role for issuers, held on an issuer, does not reach
 //!    an offering below it;
 //! 6. the conditions of the permission and of the assignment, where they have one, are true. One that
@@ -75,19 +76,19 @@ pub struct Target<'a> {
 pub enum Denial {
     /// Nothing at all is known of the principal.
     UnknownPrincipal,
-    /// The principal holds no role.
+    /// The principal holds nothing.
     NoAssignment,
-    /// No role it holds grants the action.
+    /// Nothing it holds grants the action.
     ActionNotGranted,
-    /// A role grants it, but not here.
+    /// Something grants it, but not here.
     OutsideHierarchy,
-    /// A role grants it elsewhere, and the target is not stored, so that it stands nowhere.
+    /// Something grants it elsewhere, and the target is not stored, so that it stands nowhere.
     UnknownResource,
     /// A role grants it here, but does not govern entities of the target's type.
     OutOfScopeType,
-    /// A role will grant it, but not yet.
+    /// It will be granted, but not yet.
     NotYetEffective,
-    /// A role granted it once.
+    /// It was granted once.
     Expired,
     /// A condition is false.
     ConditionFalse,
@@ -132,13 +133,15 @@ impl Denial {
             Self::UnknownPrincipal => {
                 "Nothing is known of this principal: no assignment, group or property."
             }
-            Self::NoAssignment => "The principal holds no role, directly or through a group.",
-            Self::ActionNotGranted => "No role that the principal holds grants this action.",
+            Self::NoAssignment => {
+                "The principal holds no role and no permission, directly or through a group."
+            }
+            Self::ActionNotGranted => "Nothing that the principal holds grants this action.",
             Self::OutsideHierarchy => {
-                "A role grants this action, but on another entity: neither the resource nor one above it."
+                "An assignment grants this action, but on another entity: neither the resource nor one above it."
             }
             Self::UnknownResource => {
-                "A role grants this action, but not everywhere, and the resource is not stored."
+                "An assignment grants this action, but not everywhere, and the resource is not stored."
             }
             Self::OutOfScopeType => {
                 "A role grants this action here, but its scope types leave out the type of the resource."
@@ -148,10 +151,10 @@ impl Denial {
             }
             Self::Expired => "An assignment granted this action, but has expired.",
             Self::ConditionFalse => {
-                "A role grants this action here on a condition, which is false."
+                "An assignment grants this action here on a condition, which is false."
             }
             Self::ConditionError => {
-                "A role grants this action here on a condition, which cannot be worked out."
+                "An assignment grants this action here on a condition, which cannot be worked out."
             }
         }
     }
@@ -164,7 +167,7 @@ pub enum Decision<'a> {
     Allow {
         /// The grant that allows.
         by: &'a Grant,
-        /// The permission, as the role spells it.
+        /// The permission, as the role or the direct grant spells it.
         permission: &'a str,
         /// How many steps up from the target the assignment stands; `None` when it is global.
         steps: Option<usize>,
@@ -275,12 +278,12 @@ impl Judge<'_> {
     /// One grant: the permission and the conditions that hold, or what it lacks.
     fn judge<'a>(
         &self,
-        Grant { assignment, role, .. }: &'a Grant,
+        Grant { assignment, gives, .. }: &'a Grant,
     ) -> Result<(&'a str, Conditions<'a>), Lack<'a>> {
         let question = self.facts.question;
-        let permission = role.permissions.granting(question.action);
+        let permission = gives.granting(question.action);
         let permission = permission.ok_or(Denial::ActionNotGranted)?;
-        if !role.governs(question.target.kind) {
+        if !gives.governs(question.target.kind) {
             return Err(Denial::OutOfScopeType.into());
         }
         match assignment.standing(question.now) {

@@ -3,20 +3,60 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::assignment::Assignment;
+use crate::assignment::{Assigned, Assignment};
 use crate::condition::{Condition, Input, Inputs};
 use crate::document::Document;
 use crate::id::{EntityId, PrincipalId};
-use crate::permission::Action;
+use crate::permission::{Action, Permission};
 use crate::role::Role;
 
-/// An assignment that speaks for a principal, with its role and the way it was reached.
+/// What an assignment gives, with what it takes to decide.
+#[derive(Clone, Debug)]
+pub enum Gives {
+    /// What a role grants.
+    Role(Arc<Role>),
+    /// One permission by itself.
+    Permission(Action),
+}
+
+impl Gives {
+    /// The permission that grants an action. A direct grant is compared to the letter, as those of a role are.
+    pub fn granting(&self, action: &Action) -> Option<Permission<'_>> {
+        match self {
+            Self::Role(role) => role.permissions.granting(action),
+            Self::Permission(own) => (own == action).then(|| Permission::plain(own)),
+        }
+    }
+
+    /// Whether it speaks of entities of a type. A direct grant does of all.
+    pub fn governs(&self, kind: &str) -> bool {
+        self.role().is_none_or(|role| role.governs(kind))
+    }
+
+    /// The role, if it is one.
+    pub fn role(&self) -> Option<&Arc<Role>> {
+        match self {
+            Self::Role(role) => Some(role),
+            Self::Permission(_) => None,
+        }
+    }
+
+    /// The same by name.
+    pub fn named(&self) -> Assigned {
+        match self {
+            Self::Role(role) => Assigned::Role(role.id.clone()),
+            Self::Permission(action) => Assigned::Permission(action.clone()),
+        }
+    }
+}
+
+/// An assignment that speaks for a principal, with what it gives and the way it was reached.
 #[derive(Clone, Debug)]
 pub struct Grant {
     /// The assignment.
     pub assignment: Assignment,
-    /// Its role.
-    pub role: Arc<Role>,
+    /// What it gives.
+    pub gives: Gives,
     /// The groups it was reached through, the principal's own first; empty when held directly.
     pub groups: Arc<[PrincipalId]>,
 }
@@ -29,6 +69,8 @@ pub struct Grants {
     everywhere: Vec<usize>,
     /// One grant of each role.
     of_each_role: Vec<usize>,
+    /// One direct grant of each permission.
+    direct: HashMap<Action, usize>,
     is_known: bool,
     properties: Option<Document>,
     /// What the conditions of the assignments look at, and those of the roles besides.
@@ -42,7 +84,7 @@ impl Grants {
     pub fn new(grants: Vec<Grant>, is_known: bool, properties: Option<Document>) -> Self {
         let mut on: HashMap<EntityId, Vec<usize>> = HashMap::new();
         let (mut everywhere, mut of_each_role) = (Vec::new(), Vec::new());
-        let mut roles = HashSet::new();
+        let (mut roles, mut direct) = (HashSet::new(), HashMap::new());
         let inputs = |sum: Inputs, condition: &Condition| sum.union(condition.inputs());
         let of_assignments = grants.iter().filter_map(|grant| grant.assignment.condition.as_ref());
         let inputs_of_assignments = of_assignments.fold(Inputs::default(), inputs);
@@ -52,15 +94,20 @@ impl Grants {
                 Some(entity) => on.entry(entity.clone()).or_default().push(index),
                 None => everywhere.push(index),
             }
-            if roles.insert(&grant.role.id) {
-                of_each_role.push(index);
-                inputs_of_all = grant.role.permissions.conditions().fold(inputs_of_all, inputs);
+            match &grant.gives {
+                Gives::Role(role) if roles.insert(&role.id) => {
+                    of_each_role.push(index);
+                    inputs_of_all = role.permissions.conditions().fold(inputs_of_all, inputs);
+                }
+                Gives::Role(_) => {}
+                Gives::Permission(action) => drop(direct.entry(action.clone()).or_insert(index)),
             }
         }
         Self {
             on,
             everywhere,
             of_each_role,
+            direct,
             is_known,
             properties,
             grants,
@@ -99,9 +146,16 @@ impl Grants {
         self.on.keys()
     }
 
-    /// Some grant whose role grants an action, wherever it stands.
+    /// Some grant that gives an action, wherever it stands.
     pub fn granting(&self, action: &Action) -> Option<&Grant> {
-        self.at(&self.of_each_role).find(|grant| grant.role.permissions.granting(action).is_some())
+        self.granting_each(action).next()
+    }
+
+    /// One grant of each role that grants an action, and one that gives it directly.
+    fn granting_each(&self, action: &Action) -> impl Iterator<Item = &Grant> {
+        let direct = self.direct.get(action).and_then(|index| self.grants.get(*index));
+        let of_roles = self.at(&self.of_each_role);
+        of_roles.filter(|grant| grant.gives.granting(action).is_some()).chain(direct)
     }
 
     /// What a decision on an action may look at besides the grants, wherever they stand: nothing, if none
@@ -110,11 +164,11 @@ impl Grants {
         if self.inputs_of_all.is_empty() {
             return Inputs::default();
         }
-        let granting = self.at(&self.of_each_role).filter_map(|grant| {
-            let permission = grant.role.permissions.granting(action)?;
+        let granting = self.granting_each(action).filter_map(|grant| {
+            let permission = grant.gives.granting(action)?;
             Some(permission.condition.map(Condition::inputs).unwrap_or_default())
         });
-        // Which of the assignments are of a role that grants the action, is not worth finding out.
+        // Which of the assignments are that give the action, is not worth finding out.
         granting
             .reduce(Inputs::union)
             .map_or(Inputs::default(), |inputs| inputs.union(self.inputs_of_assignments))

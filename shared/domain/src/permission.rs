@@ -120,6 +120,13 @@ pub struct Permission<'a> {
     pub condition: Option<&'a Condition>,
 }
 
+impl<'a> Permission<'a> {
+    /// An action that is granted by itself, on no condition.
+    pub(crate) fn plain(action: &'a Action) -> Self {
+        Self { spelled: action.as_str(), condition: None }
+    }
+}
+
 /// The permissions of a role: exact actions, sorted and without repeats; or, in a built-in system
 /// role, patterns.
 #[derive(Clone, Debug, PartialEq, Eq)]

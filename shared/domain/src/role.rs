@@ -22,9 +22,44 @@ pub const ROLE_PERMISSIONS_MAX: usize = 500;
 pub const ROLE_PERMISSIONS_BYTES_MAX: usize = 48 * 1024;
 
 /// The built-in roles of every tenant: id, name, description, permissions.
-const SYSTEM: [(&str, &str, &str, &[&str]); 2] = [
+const SYSTEM: [(&str, &str, &str, &[&str]); 4] = [
     ("system:admin", "system:admin", "May do everything, everywhere.", &["*"]),
-    ("system:auditor", "system:auditor", "May read everything, everywhere.", &["*:read"]),
+    (
+        "system:auditor",
+        "system:auditor",
+        "May read everything and export the audit ledger; may change nothing.",
+        &["*:read", "audit:export"],
+    ),
+    (
+        "system:service",
+        "system:service",
+        "For programs: may ask for decisions, submit events, and read entities and what is stored of principals.",
+        &[
+            "decision:evaluate",
+            "decision:search",
+            "entity:read",
+            "event:create",
+            "event:read",
+            "principal:read",
+        ],
+    ),
+    (
+        "system:support",
+        "system:support",
+        "May look into why someone may or may not, and publish events again; may grant and change nothing.",
+        &[
+            "assignment:read",
+            "capability:read",
+            "decision:evaluate",
+            "decision:search",
+            "entity:read",
+            "event:read",
+            "event:replay",
+            "group:read",
+            "principal:read",
+            "role:read",
+        ],
+    ),
 ];
 
 /// A role.
@@ -219,6 +254,7 @@ fn in_order(mut types: Vec<TypeName>) -> Vec<TypeName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capability::Capability;
     use crate::permission::Action;
 
     fn tenant() -> TenantId {
@@ -237,8 +273,36 @@ mod tests {
     fn the_auditor_reads_everything_and_changes_nothing() {
         let auditor =
             Role::system_by_id(&tenant(), &RoleId::parse("system:auditor").unwrap()).unwrap();
+        assert!(auditor.permissions.granting(&Action::parse("audit:export").unwrap()).is_some());
         assert!(auditor.permissions.granting(&Action::parse("entity:read").unwrap()).is_some());
         assert!(auditor.permissions.granting(&Action::parse("entity:update").unwrap()).is_none());
+    }
+
+    #[test]
+    fn built_in_roles_without_a_wildcard_name_registered_permissions_only() {
+        for role in Role::system(&tenant()) {
+            for name in role.permissions.iter().filter(|name| !name.contains('*')) {
+                assert!(Capability::named(name).is_some_and(|one| one.action == name), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn support_and_service_may_change_neither_what_anyone_is_granted_nor_any_record() {
+        for id in ["system:support", "system:service"] {
+            let role = Role::system_by_id(&tenant(), &RoleId::parse(id).unwrap()).unwrap();
+            for Capability { action, .. } in Capability::all() {
+                let grants = role.permissions.granting(&Action::parse(action).unwrap()).is_some();
+                let harmless = ["read", "evaluate", "search"]
+                    .iter()
+                    .any(|verb| action.ends_with(&format!(":{verb}")));
+                let own = matches!(
+                    (id, *action),
+                    ("system:support", "event:replay") | ("system:service", "event:create")
+                );
+                assert!(!grants || harmless || own, "{id} grants {action}");
+            }
+        }
     }
 
     #[test]

@@ -82,6 +82,8 @@ texts! {
     SuspensionReason: 1..=512;
     /// What a role is for.
     Description: 0..=512;
+    /// Why something was assigned.
+    Reason: 1..=512;
     /// What happened, such as `document.verified`.
     EventType: 3..=128;
     /// Who says that something happened, such as `document_vault`.

@@ -13,7 +13,7 @@ use std::hint::black_box;
 use domain::condition::{Condition, Input};
 use domain::decision::{Decision, Denial, decide};
 use domain::permission::Action;
-use world::{DEPTH, ROLES, World};
+use world::{DEPTH, DIRECT, ROLES, World};
 
 /// Allocations of a decision, its explanation looked at.
 fn allocations(world: &World, action: &str, expected: Result<(), Denial>) -> u64 {
@@ -29,7 +29,7 @@ fn allocations(world: &World, action: &str, expected: Result<(), Denial>) -> u64
             }
             Decision::Deny { reason, nearest, condition } => {
                 let unmet = condition.and_then(|unmet| unmet.failure);
-                black_box((reason.sentence(), nearest.map(|grant| &grant.role), unmet));
+                black_box((reason.sentence(), nearest.map(|grant| &grant.gives), unmet));
                 Err(reason)
             }
         };
@@ -51,6 +51,7 @@ fn an_unconditional_decision_takes_no_memory_allowed_or_denied() {
     assert_eq!((DEPTH, ROLES), (10, 100));
     assert_eq!(allocations(&world, "doc:act-000", Ok(())), 0);
     assert_eq!(allocations(&world, "doc:act-099", Ok(())), 0);
+    assert_eq!(allocations(&world, DIRECT, Ok(())), 0);
     assert_eq!(allocations(&world, "doc:none", Err(Denial::ActionNotGranted)), 0);
 }
 

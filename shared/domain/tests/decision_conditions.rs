@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use domain::assignment::Assignment;
+use domain::assignment::{Assigned, Assignment};
 use domain::condition::{Condition, Failure, Input};
 use domain::decision::{Decision, Denial, Question, Subject, Target, decide};
 use domain::document::Document;
-use domain::grants::{Grant, Grants};
+use domain::grants::{Gives, Grant, Grants};
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId, TenantId};
 use domain::permission::{Action, Entry, Permissions};
 use domain::principal::{Principal, PrincipalType};
@@ -54,20 +54,45 @@ fn grant(
             kind: PrincipalType::user(),
             id: PrincipalId::parse_or_every(holder).unwrap(),
         },
-        role_id: role.id.clone(),
+        what: Assigned::Role(role.id.clone()),
         entity_id: on.map(|on| EntityId::parse(on).unwrap()),
         effective_at: at,
         expires_at: None,
         condition: condition(of_assignment),
+        reason: None,
         created_at: at,
         updated_at: at,
     };
-    Grant { assignment, role: Arc::new(role), groups: Arc::from([]) }
+    Grant { assignment, gives: Gives::Role(Arc::new(role)), groups: Arc::from([]) }
 }
 
 /// One global grant.
 fn one(of_role: &str, of_assignment: &str) -> Grants {
     Grants::new(vec![grant(0, "alice", None, of_role, of_assignment)], true, None)
+}
+
+/// The same held directly: the permission by itself, on the condition of the assignment.
+fn directly(of_assignment: &str) -> Grants {
+    let gives = Gives::Permission(action(READ));
+    let held = grant(0, "alice", None, "", of_assignment);
+    let assignment = Assignment { what: gives.named(), ..held.assignment };
+    Grants::new(vec![Grant { assignment, gives, ..held }], true, None)
+}
+
+#[test]
+fn a_direct_grant_hangs_on_the_condition_of_its_assignment_like_a_role() {
+    let asked = asked(json!({"owner": "alice"}));
+    for (on, expected) in [
+        ("", Ok("a0".to_owned())),
+        ("resource.properties.owner == subject.id", Ok("a0".to_owned())),
+        ("resource.properties.owner == 'bob'", Err((Denial::ConditionFalse, None))),
+    ] {
+        let grants = directly(on);
+        assert_eq!(asked.of(&grants), expected, "{on}");
+        let looks = grants.inputs(&action(READ));
+        assert_eq!(looks.contains(Input::ResourceProperties), !on.is_empty(), "{on}");
+        assert!(grants.inputs(&action("doc:list")).is_empty(), "{on}");
+    }
 }
 
 /// What comes with a question.

@@ -13,12 +13,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use domain::assignment::Assignment;
+use domain::assignment::{Assigned, Assignment};
 use domain::condition::Condition;
 use domain::decision::{Decision, Denial, Question, Subject, Target, decide};
 use domain::document::Document;
 use domain::entity_type::TypeName;
-use domain::grants::{Grant as Held, Grants};
+use domain::grants::{Gives, Grant as Held, Grants};
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId, TenantId};
 use domain::membership::Climb;
 use domain::permission::{Action, Entry, Permissions};
@@ -66,6 +66,8 @@ const CONDITIONS: [&str; 8] = [
 struct Grant {
     holder: usize,
     role: usize,
+    /// The action that is held by itself, instead of the role.
+    direct: Option<usize>,
     on: Option<usize>,
     from: i64,
     until: Option<i64>,
@@ -110,7 +112,7 @@ fn world() -> impl Strategy<Value = World> {
     let grants = prop::collection::vec(
         (
             0..8_usize,
-            any::<prop::sample::Index>(),
+            (any::<prop::sample::Index>(), prop::option::of(0..3_usize)),
             any::<Option<prop::sample::Index>>(),
             0..4_i64,
             prop::option::of(1..5_i64),
@@ -122,9 +124,10 @@ fn world() -> impl Strategy<Value = World> {
     (entities, roles, grants, memberships).prop_map(|(entities, roles, grants, memberships)| {
         let grants = grants
             .into_iter()
-            .map(|(holder, role, on, from, length, condition)| Grant {
+            .map(|(holder, (role, direct), on, from, length, condition)| Grant {
                 holder,
                 role: role.index(roles.len()),
+                direct,
                 on: on.map(|on| on.index(entities.len())),
                 from,
                 until: length.map(|length| from + length),
@@ -187,12 +190,18 @@ impl World {
         };
         self.grants.iter().any(|grant| {
             let (actions, types) = &self.roles[grant.role];
+            let gives = match grant.direct {
+                Some(direct) => direct == action,
+                None => {
+                    actions
+                        .get(&action)
+                        .is_some_and(|on| self.holds(*on, principal, action, target, now))
+                        && (types.is_empty() || types.contains(&self.entities[target].0))
+                }
+            };
             holders.contains(&HOLDERS[grant.holder])
-                && actions
-                    .get(&action)
-                    .is_some_and(|on| self.holds(*on, principal, action, target, now))
+                && gives
                 && self.holds(grant.condition, principal, action, target, now)
-                && (types.is_empty() || types.contains(&self.entities[target].0))
                 && grant.on.is_none_or(|on| above(target, on))
                 && grant.from <= now
                 && grant.until.is_none_or(|until| now < until)
@@ -270,11 +279,15 @@ impl Built {
                 id: AssignmentId::parse(&format!("a{index}")).unwrap(),
                 tenant_id: tenant.clone(),
                 principal: principal(HOLDERS[grant.holder]),
-                role_id: roles[grant.role].id.clone(),
+                what: grant.direct.map_or_else(
+                    || Assigned::Role(roles[grant.role].id.clone()),
+                    |direct| Assigned::Permission(Action::parse(ACTIONS[direct]).unwrap()),
+                ),
                 entity_id: grant.on.map(entity_id),
                 effective_at: at(grant.from),
                 expires_at: grant.until.map(at),
                 condition: in_cel(grant.condition),
+                reason: None,
                 created_at: at(0),
                 updated_at: at(0),
             })
@@ -333,7 +346,10 @@ proptest! {
                 })
                 .map(|(assignment, way)| Held {
                     assignment: assignment.clone(),
-                    role: built.roles.iter().find(|role| role.id == assignment.role_id).unwrap().clone(),
+                    gives: match &assignment.what {
+                        Assigned::Role(id) => Gives::Role(built.roles.iter().find(|role| role.id == *id).unwrap().clone()),
+                        Assigned::Permission(action) => Gives::Permission(action.clone()),
+                    },
                     groups: way.clone().into(),
                 })
                 .collect();

@@ -1,13 +1,15 @@
 //! Assignments: in the partition of the principal, where a decision reads them.
 //!
-//! The key of an assignment is its tuple (principal, role, entity), so the key itself keeps it unique; a
+//! The key of an assignment is its tuple (principal, role or permission, entity), so the key itself keeps it unique; a
 //! pointer leads from its id to the key.
 
-use domain::assignment::Assignment;
+use domain::assignment::{Assigned, Assignment};
 use domain::change::Change;
 use domain::condition::Condition;
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId, TenantId};
+use domain::permission::Action;
 use domain::principal::{Principal, PrincipalType};
+use domain::text::Reason;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +27,8 @@ pub struct AssignmentFilter {
     pub principal: Option<Principal>,
     /// On this entity itself.
     pub entity_id: Option<EntityId>,
-    /// Of this role.
-    pub role_id: Option<RoleId>,
+    /// Of this role or permission.
+    pub what: Option<Assigned>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,12 +37,17 @@ pub(crate) struct AssignmentRow {
     tenant_id: TenantId,
     principal_type: PrincipalType,
     principal_id: PrincipalId,
-    role_id: RoleId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role_id: Option<RoleId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    permission: Option<Action>,
     entity_id: Option<EntityId>,
     effective_at: Timestamp,
     expires_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     condition: Option<Condition>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -49,8 +56,30 @@ pub(crate) struct AssignmentRow {
 struct PointerRow {
     principal_type: PrincipalType,
     principal_id: PrincipalId,
-    role_id: RoleId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role_id: Option<RoleId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    permission: Option<Action>,
     entity_id: Option<EntityId>,
+}
+
+/// What is assigned, which is stored as one of two attributes.
+fn assigned(role_id: Option<RoleId>, permission: Option<Action>) -> Result<Assigned, Error> {
+    match (role_id, permission) {
+        (Some(id), None) => Ok(Assigned::Role(id)),
+        (None, Some(action)) => Ok(Assigned::Permission(action)),
+        _ => Err(Error::Defect(
+            "an assignment is stored with neither or both of a role and a permission".to_owned(),
+        )),
+    }
+}
+
+/// The attribute that says what an assignment gives, and its value.
+fn column(what: &Assigned) -> (&'static str, &str) {
+    match what {
+        Assigned::Role(id) => ("role_id", id.as_str()),
+        Assigned::Permission(action) => ("permission", action.as_str()),
+    }
 }
 
 impl Store {
@@ -59,10 +88,10 @@ impl Store {
         &self,
         tenant: &TenantId,
         principal: &Principal,
-        role: &RoleId,
+        what: &Assigned,
         entity: Option<&EntityId>,
     ) -> Result<Option<Assignment>, Error> {
-        self.get(key::assignment(tenant, principal, role, entity))
+        self.get(key::assignment(tenant, principal, what, entity))
             .await?
             .map(assignment)
             .transpose()
@@ -77,9 +106,11 @@ impl Store {
         let Some(pointer) = self.get(key::assignment_pointer(tenant, id)).await? else {
             return Ok(None);
         };
-        let PointerRow { principal_type, principal_id, role_id, entity_id } = from_item(pointer)?;
+        let PointerRow { principal_type, principal_id, role_id, permission, entity_id } =
+            from_item(pointer)?;
         let principal = Principal { kind: principal_type, id: principal_id };
-        let found = self.assignment_find(tenant, &principal, &role_id, entity_id.as_ref()).await?;
+        let what = assigned(role_id, permission)?;
+        let found = self.assignment_find(tenant, &principal, &what, entity_id.as_ref()).await?;
         // Between the two reads the tuple may have been revoked and assigned anew, under another id.
         Ok(found.filter(|assignment| assignment.id == *id))
     }
@@ -94,7 +125,8 @@ impl Store {
         let pointer = PointerRow {
             principal_type: after.principal.kind.clone(),
             principal_id: after.principal.id.clone(),
-            role_id: after.role_id.clone(),
+            role_id: after.what.role().cloned(),
+            permission: after.what.permission().cloned(),
             entity_id: after.entity_id.clone(),
         };
         let pointer = to_item(key::assignment_pointer(&after.tenant_id, &after.id), &pointer)?;
@@ -114,20 +146,17 @@ impl Store {
     ) -> Result<(), Error> {
         let gone = &change.after;
         let id = aws_sdk_dynamodb::types::AttributeValue::S(gone.id.to_string());
-        let row = key::assignment(
-            &gone.tenant_id,
-            &gone.principal,
-            &gone.role_id,
-            gone.entity_id.as_ref(),
-        );
-        let role = aws_sdk_dynamodb::types::AttributeValue::S(gone.role_id.to_string());
+        let row =
+            key::assignment(&gone.tenant_id, &gone.principal, &gone.what, gone.entity_id.as_ref());
+        let (name, value) = column(&gone.what);
+        let what = aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned());
         let unit = Unit::of(self, intent, change)?
             .delete(&self.tables.core, row, "id", id)
             .delete(
                 &self.tables.core,
                 key::assignment_pointer(&gone.tenant_id, &gone.id),
-                "role_id",
-                role,
+                name,
+                what,
             )
             .touch(&self.tables.core, &gone.principal, Some(&assignment_item(gone)?), None);
         self.commit(unit).await
@@ -148,9 +177,10 @@ impl Store {
                 .as_ref()
                 .is_none_or(|entity| text(item, "entity_id") == Some(entity.as_str()))
                 && filter
-                    .role_id
+                    .what
                     .as_ref()
-                    .is_none_or(|role| text(item, "role_id") == Some(role.as_str()))
+                    .map(column)
+                    .is_none_or(|(name, value)| text(item, name) == Some(value))
         };
         let page = if let Some(principal) = &filter.principal {
             let pk = key::principal(tenant, principal);
@@ -176,33 +206,35 @@ pub(crate) fn assignment(item: Item) -> Result<Assignment, Error> {
         id: row.id,
         tenant_id: row.tenant_id,
         principal: Principal { kind: row.principal_type, id: row.principal_id },
-        role_id: row.role_id,
+        what: assigned(row.role_id, row.permission)?,
         entity_id: row.entity_id,
         effective_at: row.effective_at,
         expires_at: row.expires_at,
         condition: row.condition,
+        reason: row.reason,
         created_at: row.created_at,
         updated_at: row.updated_at,
     })
 }
 
 fn assignment_item(assignment: &Assignment) -> Result<Item, Error> {
-    let Assignment { id, tenant_id, principal, role_id, entity_id, created_at, .. } = assignment;
+    let Assignment { id, tenant_id, principal, what, entity_id, created_at, .. } = assignment;
     let row = AssignmentRow {
         id: id.clone(),
         tenant_id: tenant_id.clone(),
         principal_type: principal.kind.clone(),
         principal_id: principal.id.clone(),
-        role_id: role_id.clone(),
+        role_id: what.role().cloned(),
+        permission: what.permission().cloned(),
         entity_id: entity_id.clone(),
         effective_at: assignment.effective_at,
         expires_at: assignment.expires_at,
         condition: assignment.condition.clone(),
+        reason: assignment.reason.clone(),
         created_at: *created_at,
         updated_at: assignment.updated_at,
     };
-    let mut item =
-        to_item(key::assignment(tenant_id, principal, role_id, entity_id.as_ref()), &row)?;
+    let mut item = to_item(key::assignment(tenant_id, principal, what, entity_id.as_ref()), &row)?;
     let sort_key = key::by_time(*created_at, id.as_str());
     item::index(&mut item, BY_KIND, key::assignment_listing(tenant_id, id), sort_key.clone());
     item::index(

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::assignment::Assignment;
+use domain::assignment::{Assigned, Assignment};
 use domain::document::Document;
-use domain::grants::{Grant, Grants};
+use domain::grants::{Gives, Grant, Grants};
 use domain::id::{PrincipalId, RoleId, TenantId};
 use domain::membership::{Climb, Reached};
 use domain::principal::Principal;
@@ -221,7 +221,8 @@ impl Reading<'_> {
     fn wanted_roles(&mut self, store: &Store) -> Vec<RoleId> {
         let mut wanted = Vec::new();
         for (_, part) in self.parts.iter().skip(self.looked_through) {
-            for Assignment { role_id: id, .. } in &part.assignments {
+            let roles = part.assignments.iter().filter_map(|assignment| assignment.what.role());
+            for id in roles {
                 if self.roles.contains_key(id) {
                     continue;
                 }
@@ -261,8 +262,11 @@ impl Reading<'_> {
             parts.first().map_or((false, None), |(_, own)| (own.is_known, own.properties.clone()));
         let grants = parts.iter().flat_map(|(groups, part)| {
             part.assignments.iter().filter_map(|assignment| {
-                let role = roles.get(&assignment.role_id)?.clone()?;
-                Some(Grant { assignment: assignment.clone(), role, groups: groups.clone() })
+                let gives = match &assignment.what {
+                    Assigned::Role(id) => Gives::Role(roles.get(id)?.clone()?),
+                    Assigned::Permission(action) => Gives::Permission(action.clone()),
+                };
+                Some(Grant { assignment: assignment.clone(), gives, groups: groups.clone() })
             })
         });
         Grants::new(grants.collect(), is_known, properties)

@@ -12,7 +12,8 @@
 //! | entity's name, taken | `entity-name/<type>/<name>` | `guard` |
 //! | role | `roles` | `role/<id>` |
 //! | role's name, taken | `role-name/<name>` | `guard` |
-//! | assignment | `principal/<type>/<id>` | `assignment/<role>/<entity>` |
+//! | assignment of a role | `principal/<type>/<id>` | `assignment/<role>/<entity>` |
+//! | assignment of a permission | `principal/<type>/<id>` | `assignment/permission/<action>/<entity>` |
 //! | where an assignment stands | `assignment/<id>` | `pointer` |
 //! | membership, seen from the member | `principal/<type>/<id>` | `member-of/<group>` |
 //! | membership, seen from the group | `group/<id>` | `member/<type>/<id>` |
@@ -60,6 +61,7 @@ mod listings;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::assignment::Assigned;
 use domain::entity_type::TypeName;
 use domain::id::{ApiKeyId, AssignmentId, EntityId, EventId, PrincipalId, RoleId, TenantId};
 use domain::principal::Principal;
@@ -204,11 +206,16 @@ pub(crate) const MEMBER_OF_PREFIX: &str = "member-of/";
 pub(crate) fn assignment(
     tenant: &TenantId,
     of: &Principal,
-    role: &RoleId,
+    what: &Assigned,
     on: Option<&EntityId>,
 ) -> Key {
     let on = on.map_or(EVERYWHERE, EntityId::as_str);
-    let sk = format!("{ASSIGNMENT_PREFIX}{}/{}", measured(role.as_str()), measured(on));
+    // What is measured begins with a digit, so no role's id can be taken for the literal.
+    let what = match what {
+        Assigned::Role(id) => measured(id.as_str()),
+        Assigned::Permission(action) => format!("permission/{}", measured(action.as_str())),
+    };
+    let sk = format!("{ASSIGNMENT_PREFIX}{what}/{}", measured(on));
     Key { pk: principal(tenant, of), sk }
 }
 
@@ -306,6 +313,7 @@ pub(crate) fn event_id(tenant: &TenantId, parts: &[&str]) -> EventId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::permission::Action;
     use domain::principal::PrincipalType;
 
     fn tenant(text: &str) -> TenantId {
@@ -348,7 +356,7 @@ mod tests {
     fn a_global_assignment_has_a_key_of_its_own() {
         let alice =
             Principal { kind: PrincipalType::user(), id: PrincipalId::parse("alice").unwrap() };
-        let role = RoleId::parse("r").unwrap();
+        let role = Assigned::Role(RoleId::parse("r").unwrap());
         let on = EntityId::parse("e").unwrap();
         let (global, local) = (
             assignment(&tenant("t"), &alice, &role, None),
@@ -356,5 +364,19 @@ mod tests {
         );
         assert_eq!(global.sk, "assignment/1:r/0:");
         assert_ne!(global, local);
+    }
+
+    #[test]
+    fn a_role_and_a_permission_of_one_name_have_keys_of_their_own() {
+        let alice =
+            Principal { kind: PrincipalType::user(), id: PrincipalId::parse("alice").unwrap() };
+        let on = EntityId::parse("e").unwrap();
+        let of = |what| assignment(&tenant("t"), &alice, &what, Some(&on));
+        let role = of(Assigned::Role(RoleId::parse("doc:read").unwrap()));
+        let permission = of(Assigned::Permission(Action::parse("doc:read").unwrap()));
+        assert_eq!(role.sk, "assignment/8:doc:read/1:e");
+        assert_eq!(permission.sk, "assignment/permission/8:doc:read/1:e");
+        let longest = Assigned::Permission(Action::parse(&"/".repeat(255)).unwrap());
+        assert!(of(longest).sk.len() < 1024, "a sort key has at most 1,024 bytes");
     }
 }

@@ -60,6 +60,8 @@ pub(crate) fn attempts(things: &Things) -> Vec<Attempt> {
     all.extend(in_the_language_of_authzen(things));
     all.extend(of_the_registry());
     all.extend(of_the_core(things));
+    // Before the last, whose answer is named at random.
+    all.splice(all.len() - 1..all.len() - 1, of_capabilities(things));
     all
 }
 
@@ -138,6 +140,25 @@ fn of_the_registry() -> Vec<Attempt> {
         (Method::PATCH, one.clone(), Some(json!({"name": "Mine"}))),
         (Method::POST, format!("{one}/suspend"), Some(json!({}))),
         (Method::POST, format!("{one}/resume"), None),
+    ]
+}
+
+fn of_capabilities(things: &Things) -> Vec<Attempt> {
+    let Things { entity, principal, .. } = things;
+    let path = |rest: &str| format!("/api/v1/capabilities{rest}");
+    let of = |user: &str, what: &str| path(&format!("/users/{user}{what}"));
+    let here = Some(json!({"capability_code": "partner:read", "entity_id": entity}));
+    let everywhere = Some(json!({"capability_code": "document:read"}));
+    vec![
+        (Method::GET, path("?is_system=true"), None),
+        (Method::GET, path("/me"), None),
+        (Method::GET, of("holder", ""), None),
+        (Method::GET, of(principal, ""), None),
+        (Method::POST, of("holder", "/check"), everywhere),
+        (Method::POST, of("holder", "/check"), here.clone()),
+        (Method::POST, of("holder", "/grant"), here.clone()),
+        (Method::POST, of("keeper", "/revoke"), here),
+        (Method::POST, of("keeper", "/revoke"), Some(json!({"capability_code": "partner:read"}))),
     ]
 }
 

@@ -72,7 +72,7 @@ impl Asked {
                     "code": "allowed",
                     "permission": permission,
                     "assignment_id": by.assignment.id,
-                    "role_id": by.role.id,
+                    "role_id": by.gives.role().map(|role| &role.id),
                 });
                 (true, json!({"decision": true, "context": {"reason": reason}}))
             }

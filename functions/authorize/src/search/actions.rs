@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use api::{PAGE_ITEMS_MAX, Problem};
-use domain::grants::Grants;
+use domain::grants::{Gives, Grants};
 use domain::permission::{Action, Permissions};
 use domain::role::Role;
 
@@ -12,8 +12,8 @@ use crate::asked::{On, Sent, Who};
 use crate::search::{ACTIONS_MAX, Found, Position, Search};
 
 impl Search<'_> {
-    /// Actions in order. Candidates are those that the roles of the principal name; and, where a built-in
-    /// role is among them, which names none, those of every role.
+    /// Actions in order. Candidates are those that the roles and the direct grants of the principal name; and,
+    /// where a built-in role with a wildcard is among them, which names none, those of every role.
     pub(crate) async fn actions(
         &self,
         who: &Who,
@@ -32,8 +32,12 @@ impl Search<'_> {
         let mut named = BTreeSet::new();
         let mut seen = BTreeSet::new();
         let mut any = false;
-        for grant in grants.iter().filter(|grant| seen.insert(grant.role.id.clone())) {
-            any |= !name(&grant.role, &mut named);
+        for grant in grants.iter() {
+            match &grant.gives {
+                Gives::Permission(action) => drop(named.insert(action.clone())),
+                Gives::Role(role) if seen.insert(&role.id) => any |= !name(role, &mut named),
+                Gives::Role(_) => {}
+            }
         }
         if any {
             self.named_by_every_role(&mut named).await?;
@@ -72,9 +76,23 @@ impl Search<'_> {
     }
 }
 
-/// Adds the actions that a role names; whether it names any, as all but the built-in ones do.
+/// Adds the actions that a role names; whether they are all that it grants, as with all but the built-in roles that
+/// have a wildcard, which no action holds.
 fn name(role: &Role, named: &mut BTreeSet<Action>) -> bool {
-    let Permissions::Exact(entries) = &role.permissions else { return false };
-    named.extend(entries.iter().map(|entry| entry.action.clone()));
-    true
+    match &role.permissions {
+        Permissions::Exact(entries) => {
+            named.extend(entries.iter().map(|entry| entry.action.clone()));
+            true
+        }
+        Permissions::Patterns(patterns) => {
+            let actions = patterns.iter().map(|pattern| Action::parse(pattern));
+            actions.fold(true, |all, action| match action {
+                Ok(action) => {
+                    named.insert(action);
+                    all
+                }
+                Err(_) => false,
+            })
+        }
+    }
 }

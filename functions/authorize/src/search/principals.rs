@@ -1,7 +1,7 @@
 //! Which principals of a type may do this here?
 
 use api::Problem;
-use domain::grants::{Grant, Grants};
+use domain::grants::{Gives, Grant, Grants};
 use domain::id::AssignmentId;
 use domain::permission::Action;
 use domain::principal::{Principal, PrincipalType};
@@ -83,10 +83,9 @@ impl Search<'_> {
         Ok(match position {
             Position::Held(after) => {
                 let kind = on.target().kind;
-                let gives = |role: &domain::role::Role| {
-                    role.permissions.granting(action).is_some() && role.governs(kind)
-                };
-                let found = store.holders(holding, gives, after, items_max).await?;
+                let counts =
+                    |gives: &Gives| gives.granting(action).is_some() && gives.governs(kind);
+                let found = store.holders(holding, counts, after, items_max).await?;
                 let found = found.map(|Holder { principal, assignment, groups }| Candidate {
                     who: Who::is(principal),
                     way: Way::Held(assignment, groups),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use domain::assignment::Assignment;
+use domain::assignment::{Assigned, Assignment};
 use domain::condition::Condition;
 use domain::decision::{Question, Subject, Target};
 use domain::document::Document;
 use domain::entity_type::TypeName;
-use domain::grants::{Grant, Grants};
+use domain::grants::{Gives, Grant, Grants};
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId, TenantId};
 use domain::permission::{Action, Entry, Permissions};
 use domain::principal::{Principal, PrincipalType};
@@ -19,6 +19,8 @@ use serde_json::json;
 pub(crate) const DEPTH: usize = 10;
 pub(crate) const ROLES: usize = 100;
 const PERMISSIONS_PER_ROLE: usize = 20;
+/// The action that is held by itself, on the target.
+pub(crate) const DIRECT: &str = "doc:direct";
 
 /// What a decision is asked of.
 #[derive(Debug)]
@@ -51,7 +53,8 @@ fn role(index: usize, condition: Option<&Condition>, at: Timestamp) -> Arc<Role>
 }
 
 impl World {
-    /// A principal with so many assignments: the first hundred on the target's line, the others elsewhere.
+    /// A principal with so many assignments: the first hundred on the target's line, the others elsewhere;
+    /// and one permission by itself.
     pub(crate) fn new(assignments: usize, condition: Option<&str>) -> Self {
         let at = Timestamp::from_microseconds(1_000_000).unwrap();
         let line: Vec<EntityId> = (0..DEPTH).map(|level| entity("entity", level)).collect();
@@ -68,19 +71,26 @@ impl World {
                     id: AssignmentId::parse(&format!("assignment-{index}")).unwrap(),
                     tenant_id: role.tenant_id.clone(),
                     principal: alice.clone(),
-                    role_id: role.id.clone(),
+                    what: Assigned::Role(role.id.clone()),
                     entity_id: Some(on),
                     effective_at: at,
                     expires_at: None,
                     condition: None,
+                    reason: None,
                     created_at: at,
                     updated_at: at,
                 },
-                role,
+                gives: Gives::Role(role),
                 groups: Arc::from([]),
             }
         };
-        let grants = (0..assignments).map(grant).collect();
+        let directly = || {
+            let gives = Gives::Permission(Action::parse(DIRECT).unwrap());
+            let held = grant(0);
+            let assignment = Assignment { what: gives.named(), ..held.assignment };
+            Grant { assignment, gives, ..held }
+        };
+        let grants = (0..assignments).map(grant).chain([directly()]).collect();
         let attributes = json!({"owner": "alice", "tags": ["draft", "internal"], "amount": 40});
         Self {
             grants: Grants::new(grants, true, None),

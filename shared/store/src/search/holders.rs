@@ -1,12 +1,13 @@
 //! Who holds an assignment on a line of entities, or everywhere: directly, or as a member of a group.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
-use domain::assignment::Assignment;
+use domain::assignment::{Assigned, Assignment};
+use domain::grants::Gives;
 use domain::id::{AssignmentId, EntityId, PrincipalId, RoleId, TenantId};
 use domain::membership::{GROUP_DEPTH_MAX, Membership};
 use domain::principal::{Principal, PrincipalType};
-use domain::role::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::assignments::assignment;
@@ -126,12 +127,12 @@ impl<'a> Walk<'a> {
 }
 
 impl Store {
-    /// Holders of assignments whose role counts, in the order of places, assignments and members. `*` is
+    /// Holders of assignments that give what counts, in the order of places, assignments and members. `*` is
     /// none of them. 0.5 RCU for each place, 1 for each group, 1 for each role that is met.
     pub async fn holders(
         &self,
         holding: Holding<'_>,
-        counts: impl Fn(&Role) -> bool,
+        counts: impl Fn(&Gives) -> bool,
         after: Option<HolderPosition>,
         items_max: usize,
     ) -> Result<Candidates<Holder, HolderPosition>, Error> {
@@ -159,15 +160,18 @@ impl Store {
                 }
             } else if let Some(assignment) = walk.read.pop_front() {
                 walk.after = Some(key::by_time(assignment.created_at, assignment.id.as_str()));
-                let role = &assignment.role_id;
-                let may_count = match roles.get(role) {
-                    Some(known) => *known,
-                    None => {
-                        reads += 1;
-                        let read = self.role_read(holding.tenant, role).await?;
-                        let may_count = read.is_some_and(|role| counts(&role));
-                        *roles.entry(role.clone()).or_insert(may_count)
-                    }
+                let may_count = match &assignment.what {
+                    Assigned::Permission(action) => counts(&Gives::Permission(action.clone())),
+                    Assigned::Role(id) => match roles.get(id) {
+                        Some(known) => *known,
+                        None => {
+                            reads += 1;
+                            let read = self.role_read(holding.tenant, id).await?;
+                            let may_count =
+                                read.is_some_and(|role| counts(&Gives::Role(Arc::new(role))));
+                            *roles.entry(id.clone()).or_insert(may_count)
+                        }
+                    },
                 };
                 if may_count && !assignment.principal.id.is_every() {
                     walk.take(assignment);
