@@ -104,8 +104,13 @@ impl World {
 
     /// A new deployment that lets in by the tokens of issuers whose keys are in these places.
     pub fn trusting(issuers: Vec<Issuer>, places: &Places) -> Self {
-        let (faults, epochs) = (Faults::none(), Some(EpochSource::table()));
-        Self::start(&faults, Surroundings::default(), epochs, Some((issuers, places.fetch())))
+        Self::trusting_by(&Faults::none(), issuers, places)
+    }
+
+    /// The same, whose way to the database can fail.
+    pub fn trusting_by(faults: &Faults, issuers: Vec<Issuer>, places: &Places) -> Self {
+        let trusted = Some((issuers, places.fetch()));
+        Self::start(faults, Surroundings::default(), Some(EpochSource::table()), trusted)
     }
 
     /// A new deployment in one process that alone writes, as `epr local` is.
@@ -186,6 +191,20 @@ impl World {
     /// A tenant.
     pub fn tenant(&self, name: &str) -> Tenant {
         Tenant { world: self.clone(), name: name.to_owned(), headers: HeaderMap::new() }
+    }
+
+    /// The same deployment as its owner sees it, who needs no token and no grant.
+    #[must_use]
+    pub fn for_the_owner(&self) -> Self {
+        Self { system: self.system.for_the_owner(), ..self.clone() }
+    }
+
+    /// Lets everyone of a tenant do everything in it; of the operators' tenant, in every tenant.
+    pub async fn permit_everyone(&self, tenant: &str) {
+        let owner = self.for_the_owner().tenant(tenant);
+        for everyone in ["user:*", "service:*"] {
+            owner.assign_to(everyone, "system:admin", serde_json::json!({})).await.expect(201);
+        }
     }
 
     /// The tenant of a caller who names none.

@@ -9,13 +9,17 @@ use ::authorizer::development::{Development, NAME};
 use ::authorizer::{Fetch, Issuer};
 use api::{AuditDecisions, Sealed, Secrets};
 use axum::Router;
+use axum::body::Body;
 use clap::Args;
 use domain::entity_type::Registry;
+use domain::id::TenantId;
 use domain::limit::plan::Plan;
 use domain::time::Clock;
+use http::Request;
 use local::authorizer::{Authorizer, keys};
 use local::server::{self, Services};
 use local::system::{Surroundings, System};
+use serde_json::json;
 use store::EpochSource;
 use tokio::net::TcpListener;
 
@@ -25,6 +29,9 @@ const SWEEP_SECONDS: u64 = 60;
 /// How long deliveries under way may still take at the end.
 const PUMP_STOP: Duration = Duration::from_secs(5);
 
+/// Who may do everything with `--auth`, as a service of no tenant.
+const OPERATOR: &str = "operator";
+
 /// What `epr local` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -33,7 +40,9 @@ DynamoDB's own API over SQLite. Without --auth there is no authentication: every
 in the tenant of the X-Tenant-Id header or else in `default`; so it listens on 127.0.0.1 only.
 
 With --auth every request needs a token, as in a deployment: one of `epr token`, or of the issuers in
-EPR_TOKEN_ISSUERS (docs/SECURITY.md). Tables, topics and queues beside the API stay open to this machine.
+EPR_TOKEN_ISSUERS (docs/SECURITY.md); and its principal needs a grant of what it does. The first who may do
+everything is `epr token --principal service:operator --any-tenant`; `epr bootstrap` called with it makes the admin
+of a tenant. Tables, topics and queues beside the API stay open to this machine.
 
 The topics and queues of the template are on the same port, for the AWS CLI and every other client:
   aws --endpoint-url http://127.0.0.1:8000 sqs list-queues
@@ -124,6 +133,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         System::open(&arguments.data, surroundings)
     };
     let system = started.map_err(|error| error.to_string())?;
+    if arguments.auth {
+        appoint_operator(&system).await?;
+    }
     // Before the banner, which tells of Ctrl-C: from then on it must end the server in order.
     let stopped = stop_signal().map_err(|error| format!("cannot wait for Ctrl-C: {error}"))?;
     banner(address, &arguments, system.gateway.routes().len());
@@ -154,6 +166,26 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     served.map_err(|error| error.to_string())?;
     eprintln!("epr local: stopped");
     Ok(())
+}
+
+/// Lets the operator of `epr token --principal service:operator --any-tenant` do everything in every tenant. Somebody
+/// has to be the first who may; in a deployment that is who signs with IAM, and here who starts it.
+async fn appoint_operator(system: &System) -> Result<(), String> {
+    let body = json!({
+        "principal_type": "service", "principal_id": OPERATOR, "role_id": "system:admin",
+    });
+    let request = Request::post("/api/v1/assignments")
+        .header("content-type", "application/json")
+        .header("x-tenant-id", TenantId::registry().as_str())
+        .body(Body::from(body.to_string()))
+        .map_err(|error| error.to_string())?;
+    let answer = system.for_the_owner().call(request).await;
+    // Assigned now, or at an earlier start.
+    if answer.status().is_success() {
+        Ok(())
+    } else {
+        Err(format!("the operator could not be appointed: {}", answer.status()))
+    }
 }
 
 /// Who is let in, and the keys of this machine's own issuer.
@@ -187,7 +219,7 @@ fn banner(address: SocketAddr, arguments: &Arguments, routes: usize) {
         format!("in {}", folder.display())
     };
     let authentication = if arguments.auth {
-        "on: `epr token` makes tokens; this listens on loopback only"
+        "on: `epr token` makes tokens, that of the operator with `--principal service:operator --any-tenant`"
     } else {
         "off: every caller is `local`; so this listens on loopback only"
     };

@@ -18,11 +18,15 @@ use crate::say;
 The key that signs is in the data folder, for its owner alone, and made on first use. Only an `epr local --auth`
 over the same folder trusts it; no deployment does.
 
+What the principal may do is what it is granted. With the token of `service:operator`, who may do everything,
+`epr bootstrap` makes the first admin of a tenant.
+
 Examples:
+  export EPR_TOKEN=$(epr token --principal service:operator --any-tenant)
+  epr bootstrap --tenant acme --admin user:alice
   export EPR_TOKEN=$(epr token --principal user:alice --tenant acme)
   epr seed                                  called by alice, in her tenant
-  epr token --principal service:reports --tenant acme --scope \"entity:read role:read\" --expires 10m
-  epr token --principal service:operator --any-tenant        X-Tenant-Id names the tenant")]
+  epr token --principal service:reports --tenant acme --scope \"entity:read role:read\" --expires 10m")]
 pub(crate) struct Arguments {
     /// Who it says is calling: a type and an id, such as `user:alice`
     #[arg(long, value_parser = principal)]

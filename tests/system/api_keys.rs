@@ -13,8 +13,9 @@ const KEYS: &str = "/api/v1/api-keys";
 const ENTITIES: &str = "/api/v1/entities";
 
 /// A world that wants credentials, and a tenant as a user with a token sees it.
-fn guarded(scopes: Option<&str>) -> (World, Tenant) {
+async fn guarded(scopes: Option<&str>) -> (World, Tenant) {
     let world = World::with_tokens(&Places::new());
+    world.permit_everyone("acme").await;
     let claims = claims_with(NOW, &json!({"exp": NOW + 10_000_000_000_i64, "scope": scopes}));
     let token = format!("Bearer {}", pairs().eddsa.token(&claims));
     let acme = world.tenant("acme").with("authorization", &token);
@@ -43,7 +44,7 @@ async fn ask(world: &World, headers: &[(&str, &str)]) -> Reply {
 
 #[tokio::test]
 async fn a_key_calls_as_its_principal_in_its_tenant_by_each_of_its_headers() {
-    let (world, acme) = guarded(None);
+    let (world, acme) = guarded(None).await;
     let (key, _) = create(&acme, reports()).await;
     for (name, value) in [
         ("x-api-key", key.clone()),
@@ -67,7 +68,7 @@ async fn a_key_calls_as_its_principal_in_its_tenant_by_each_of_its_headers() {
 
 #[tokio::test]
 async fn what_is_not_all_of_one_key_is_none() {
-    let (world, acme) = guarded(None);
+    let (world, acme) = guarded(None).await;
     let (key, _) = create(&acme, reports()).await;
     let (other, _) = create(&acme, reports()).await;
     let (shown, secret) = key.rsplit_once('_').unwrap();
@@ -100,7 +101,7 @@ async fn what_is_not_all_of_one_key_is_none() {
 
 #[tokio::test]
 async fn a_revoked_key_is_one_at_once_and_an_expired_one_at_its_end() {
-    let (world, acme) = guarded(None);
+    let (world, acme) = guarded(None).await;
     let (revoked, path) = create(&acme, reports()).await;
     ask(&world, &[("x-api-key", &revoked)]).await.expect(200);
     let once = acme.post_empty(&format!("{path}/revoke")).await;
@@ -127,7 +128,7 @@ async fn a_revoked_key_is_one_at_once_and_an_expired_one_at_its_end() {
 
 #[tokio::test]
 async fn only_a_key_that_nobody_can_use_is_deleted() {
-    let (world, acme) = guarded(None);
+    let (world, acme) = guarded(None).await;
     let (key, path) = create(&acme, reports()).await;
     acme.delete(&path).await.expect_problem(409, "key_active");
     ask(&world, &[("x-api-key", &key)]).await.expect(200);
@@ -142,7 +143,7 @@ async fn only_a_key_that_nobody_can_use_is_deleted() {
 
 #[tokio::test]
 async fn the_secret_is_shown_once_and_stands_nowhere() {
-    let (world, acme) = guarded(None);
+    let (world, acme) = guarded(None).await;
     let keyed = acme.clone().with("idempotency-key", "k");
     let first = keyed.post(KEYS, reports()).await;
     let key = first.expect(201)["key"].as_str().unwrap().to_owned();
@@ -162,7 +163,7 @@ async fn the_secret_is_shown_once_and_stands_nowhere() {
 
 #[tokio::test]
 async fn that_a_key_was_used_is_noted_once_an_hour_and_is_no_change() {
-    let (world, acme) = guarded(None);
+    let (world, acme) = guarded(None).await;
     let (key, path) = create(&acme, reports()).await;
     let last_used = async || acme.get(&path).await.expect(200)["last_used_at"].clone();
     assert_eq!(last_used().await, Value::Null);
@@ -182,7 +183,7 @@ async fn that_a_key_was_used_is_noted_once_an_hour_and_is_no_change() {
 
 #[tokio::test]
 async fn a_key_is_limited_to_no_more_than_who_made_it() {
-    let (_, limited) = guarded(Some("api_key:create entity:read read:role"));
+    let (_, limited) = guarded(Some("api_key:create entity:read read:role")).await;
     let with = |scopes: Value| {
         let mut body = reports();
         body["scopes"] = scopes;
@@ -196,7 +197,7 @@ async fn a_key_is_limited_to_no_more_than_who_made_it() {
     let silent = limited.post(KEYS, reports()).await;
     let own = json!(["api_key:create", "entity:read", "read:role"]);
     assert_eq!(silent.expect(201)["scopes"], own);
-    let (_, unlimited) = guarded(None);
+    let (_, unlimited) = guarded(None).await;
     let free = unlimited.post(KEYS, reports()).await;
     assert_eq!(free.expect(201)["scopes"], Value::Null);
     let none = unlimited.post(KEYS, with(json!([]))).await;
@@ -205,7 +206,7 @@ async fn a_key_is_limited_to_no_more_than_who_made_it() {
 
 #[tokio::test]
 async fn a_key_lets_in_where_its_scopes_do_and_nowhere_else() {
-    let (world, acme) = guarded(None);
+    let (world, acme) = guarded(None).await;
     for (scopes, allowed) in [
         (json!(null), true),
         (json!(["entity:read"]), true),
@@ -228,7 +229,7 @@ async fn a_key_lets_in_where_its_scopes_do_and_nowhere_else() {
 
 #[tokio::test]
 async fn a_key_is_the_callers_own_where_nobody_is_named_and_never_a_groups() {
-    let (world, acme) = guarded(None);
+    let (world, acme) = guarded(None).await;
     let own = acme.post(KEYS, json!({"name": "Mine"})).await;
     let own = own.expect(201);
     assert_eq!((&own["principal_id"], &own["principal_type"]), (&json!("alice"), &json!("user")));
@@ -250,8 +251,9 @@ async fn a_key_is_the_callers_own_where_nobody_is_named_and_never_a_groups() {
 
 #[tokio::test]
 async fn another_tenants_key_does_not_exist() {
-    let (world, acme) = guarded(None);
+    let (world, acme) = guarded(None).await;
     let (key, path) = create(&acme, reports()).await;
+    world.permit_everyone("globex").await;
     let claims = claims_with(NOW, &json!({"tenant_id": "globex"}));
     let token = format!("Bearer {}", pairs().eddsa.token(&claims));
     let globex = world.tenant("globex").with("authorization", &token);

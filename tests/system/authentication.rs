@@ -28,10 +28,11 @@ use crate::tables::{assert_same, tables};
 /// The second in which a world begins.
 const NOW: i64 = 1_795_404_653;
 
-/// A world that wants tokens, in which their tenant has something of everything.
+/// A world that wants tokens, in which their tenant has something of everything and lets its callers do everything.
 pub(crate) async fn guarded() -> World {
     assert_eq!(OWNER, TENANT, "what is attempted is what the tokens' tenant has");
     let world = World::with_tokens(&Places::new());
+    world.permit_everyone(OWNER).await;
     let owner = with(world.tenant(OWNER), &bearer(&json!({})));
     samples_within(&owner).await;
     world.record(OWNER, (0..3).map(tests::checkpoints::happening)).await;
@@ -241,6 +242,7 @@ async fn create(world: &World, headers: &[(&str, &str)]) -> Reply {
 #[tokio::test]
 async fn what_is_done_is_done_by_the_token_s_principal_in_the_token_s_tenant() {
     let world = World::with_tokens(&Places::new());
+    world.permit_everyone("globex").await;
     let authorization = bearer(&json!({"sub": "bob", "tenant_id": "globex"}));
     let made = create(&world, &[("authorization", &authorization)]).await;
     assert_eq!(made.expect(201)["tenant_id"], "globex");
@@ -272,6 +274,7 @@ async fn the_header_names_the_tenant_only_for_a_token_that_is_for_any() {
     }]);
     let issuers = ::authorizer::Issuer::parse_list(&issuer.to_string()).unwrap();
     let world = World::trusting(issuers, &Places::new());
+    world.permit_everyone("system:tenants").await;
     let any = bearer(&json!({"tenant_id": null}));
     let tenant_of = async |headers: &[(&str, &str)]| {
         create(&world, headers).await.expect(201)["tenant_id"].clone()
@@ -287,6 +290,7 @@ async fn the_header_names_the_tenant_only_for_a_token_that_is_for_any() {
 #[tokio::test]
 async fn a_token_ends_with_its_time() {
     let world = World::with_tokens(&Places::new());
+    world.permit_everyone(OWNER).await;
     let token = bearer(&json!({"exp": NOW + 60}));
     let list = (Method::GET, "/api/v1/entities".to_owned(), None);
     let ask = async || send(&world, &list, &[("authorization", token.as_str())]).await;

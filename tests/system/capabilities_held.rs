@@ -2,10 +2,12 @@
 //! include.
 
 use serde_json::{Value, json};
+use tests::faults::Faults;
 
-use crate::authentication::{bearer, guarded};
+use crate::authentication::bearer;
 use crate::capabilities::{CAPABILITIES, SOLD, codes, grant, has, path, world};
 use crate::isolation::OWNER;
+use crate::permitted::ungranted;
 
 #[tokio::test]
 async fn what_a_principal_holds_is_listed_by_name_with_every_way_in_which_it_does() {
@@ -89,20 +91,25 @@ async fn the_caller_sees_its_own_and_of_those_what_its_scopes_include() {
     let mine = tenant.list(&format!("{CAPABILITIES}/me")).await;
     assert_eq!(codes(&mine), ["*:read", "audit:export"]);
 
-    let world = guarded().await;
+    let (world, owner) = ungranted(&Faults::none()).await;
     let me = format!("{CAPABILITIES}/me");
-    let owner = world.tenant(OWNER).with("authorization", &bearer(&json!({"sub": "root"})));
     for (role, user) in [("system:admin", "root"), ("system:service", "reporter")] {
         owner.assign(user, role, None).await;
     }
-    grant(&owner, "reporter", SOLD, json!({})).await.expect(201);
+    for code in [SOLD, "capability:read"] {
+        grant(&owner, "reporter", code, json!({})).await.expect(201);
+    }
     for (user, scope, expected) in [
         ("root", "capability:read AVAILABILITY_MARK_SOLD", vec![SOLD, "capability:read"]),
-        ("reporter", "read:capability availability.mark_sold entity:update", vec![SOLD]),
+        (
+            "reporter",
+            "read:capability availability.mark_sold entity:update",
+            vec![SOLD, "capability:read"],
+        ),
         (
             "reporter",
             "capability:read entity:read decision:evaluate",
-            vec!["decision:evaluate", "entity:read"],
+            vec!["capability:read", "decision:evaluate", "entity:read"],
         ),
     ] {
         let token = bearer(&json!({"sub": user, "scope": scope}));

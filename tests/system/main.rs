@@ -54,6 +54,7 @@ mod openapi;
 mod outbox;
 mod outbox_walk;
 mod permissions;
+mod permitted;
 mod policies;
 mod principals;
 mod races;

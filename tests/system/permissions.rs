@@ -18,7 +18,10 @@ use crate::tables::{assert_same, tables};
 use crate::tour::{Operation, operations, tour};
 
 /// The operation that an attempt is of. Where several paths fit, the one with fewer parameters is meant.
-fn operation_of<'a>(operations: &'a [Operation], (method, path, _): &Attempt) -> &'a Operation {
+pub(crate) fn operation_of<'a>(
+    operations: &'a [Operation],
+    (method, path, _): &Attempt,
+) -> &'a Operation {
     let fitting = operations.iter().filter(|one| one.is(method, path));
     fitting.min_by_key(|one| one.path.matches('{').count()).unwrap()
 }

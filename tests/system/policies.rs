@@ -16,6 +16,7 @@ use serde_json::Value;
 use tests::faults::Call;
 
 use crate::deliveries::deliveries;
+use crate::permitted::callers;
 use crate::tour::tour;
 
 /// What functions do that a system of one process has no service for, by function.
@@ -36,6 +37,9 @@ async fn a_function_may_do_what_it_does_and_nothing_else() {
     }
     for (function, not_here) in NOT_HERE {
         called.entry(function).or_default().extend(not_here.map(str::to_owned));
+    }
+    for (function, calls) in callers().await {
+        calls.iter().for_each(|call| called.entry(function).or_default().extend(needed(call)));
     }
     let allowed = allowed();
     let functions = |of: &BTreeMap<_, _>| of.keys().copied().map(str::to_owned).collect::<Vec<_>>();

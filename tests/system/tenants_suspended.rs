@@ -20,12 +20,17 @@ fn token(others: &Value) -> String {
 }
 
 /// A world whose issuer also makes tokens for operators, of no tenant.
-fn world() -> World {
+async fn world() -> World {
     let issuer = json!([{
         "issuer": ISSUER, "audience": [AUDIENCE], "algorithms": ["EdDSA"], "jwks_url": KEYS_URL,
         "cross_tenant": true,
     }]);
-    World::trusting(Issuer::parse_list(&issuer.to_string()).unwrap(), &Places::new())
+    let issuers = Issuer::parse_list(&issuer.to_string()).unwrap();
+    let world = World::trusting(issuers, &Places::new());
+    for tenant in ["system:tenants", "acme", "globex"] {
+        world.permit_everyone(tenant).await;
+    }
+    world
 }
 
 /// A caller of a tenant.
@@ -48,7 +53,7 @@ async fn register(operator: &Tenant, id: &str, tier: &str) -> String {
 
 #[tokio::test]
 async fn callers_of_a_suspended_tenant_are_refused_and_let_in_again_when_it_is_resumed() {
-    let world = world();
+    let world = world().await;
     let (acme, globex) = (caller(&world, "acme"), caller(&world, "globex"));
     let operator = operator(&world, "default");
     let path = register(&operator, "acme", "free").await;
@@ -89,7 +94,7 @@ async fn callers_of_a_suspended_tenant_are_refused_and_let_in_again_when_it_is_r
 
 #[tokio::test]
 async fn operators_see_what_a_suspended_tenant_has() {
-    let world = world();
+    let world = world().await;
     caller(&world, "acme").entity("Acme", "issuer", None).await;
     let operator = operator(&world, "acme");
     let path = register(&operator, "acme", "free").await;
@@ -102,7 +107,7 @@ async fn operators_see_what_a_suspended_tenant_has() {
 
 #[tokio::test]
 async fn a_tenant_that_is_not_registered_is_served_as_one_that_is() {
-    let world = world();
+    let world = world().await;
     let acme = caller(&world, "acme");
     let entity = acme.entity("Acme", "issuer", None).await;
     // To be registered later changes nothing of what it has.

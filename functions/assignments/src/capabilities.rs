@@ -11,7 +11,7 @@ use api::{Answer, App, Caller, Fields, Listing, Mutation, PathParameters, Proble
 use axum::extract::State;
 use domain::assignment::{Assigned, AssignmentDraft};
 use domain::capability::Capability;
-use domain::decision::{Decision, Question, Subject, Target, decide};
+use domain::decision::{Decision, Question, Subject, decide};
 use domain::id::{EntityId, PrincipalId, TenantId};
 use domain::permission::Action;
 use domain::principal::{Principal, PrincipalType};
@@ -27,10 +27,6 @@ pub use wire::{
     CapabilityBody, CapabilityCheck, CapabilityChecked, CapabilityGrant, CapabilityRevoke,
     HeldBody, WayBody,
 };
-
-/// What stands for the tenant as a whole where a check names no entity. No entity can have this id, and no type this
-/// name: what counts is held everywhere, and for all types.
-const TENANT: Target<'_> = Target { kind: "*", id: "*", ancestors: &[], stored: None, sent: None };
 
 pub(crate) async fn list(
     State(app): State<App>,
@@ -118,7 +114,7 @@ pub(crate) async fn check(
     let inputs = inputs(&app, &caller.tenant_id, &user, &entities, attributes).await?;
     let grants = inputs.grants(&user).ok_or_else(not_read)?;
     let target = match entities.first() {
-        None => TENANT,
+        None => api::WHOLE_TENANT,
         Some(id) => inputs.resource(id.as_str()).ok_or_else(|| no_entity(id))?.target(),
     };
     let question = Question {

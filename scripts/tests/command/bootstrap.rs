@@ -7,13 +7,13 @@ use tempfile::TempDir;
 use crate::{Server, client, epr, nobody, run};
 
 /// A token for any tenant, of the issuer whose key is in a folder.
-fn operators_token(folder: &str) -> String {
-    let words = ["token", "--data", folder, "--principal", "service:ops", "--any-tenant"];
+pub(crate) fn operators_token(folder: &str) -> String {
+    let words = ["token", "--data", folder, "--principal", "service:operator", "--any-tenant"];
     run(&words).1.trim().to_owned()
 }
 
 /// Runs it against a server: its exit code, what it said, and what it said of errors.
-fn bootstrap(url: &str, token: &str, words: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn bootstrap(url: &str, token: &str, words: &[&str]) -> (Option<i32>, String, String) {
     let words = [&["bootstrap", "--url", url], words].concat();
     let output = epr(&words).env("EPR_TOKEN", token).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();

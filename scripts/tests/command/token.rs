@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::bootstrap::{bootstrap, operators_token};
 use crate::{Server, client, epr, run};
 
 /// A token of the issuer whose key is in a folder.
@@ -33,6 +34,11 @@ async fn a_server_with_authentication_lets_in_who_has_a_token_of_its_own_issuer(
     let alice = token(folder, &["--principal", "user:alice", "--tenant", "acme"]);
     let server = Server::start_with(Some(own.path()), "0", &["--auth"]);
     let url = &server.url;
+    // Who is known may do nothing yet, until the operator says otherwise.
+    assert_eq!(status(url, Some(&alice), None).await, 403);
+    let operator = operators_token(folder);
+    let (code, said, error) = bootstrap(url, &operator, &["--tenant", "acme", "--admin", "alice"]);
+    assert_eq!((code, error.as_str()), (Some(0), ""), "{said}");
     assert_eq!(status(url, Some(&alice), None).await, 200);
     assert_eq!(status(url, Some(&alice), Some("acme")).await, 200);
     assert_eq!(status(url, Some(&alice), Some("globex")).await, 403);
@@ -42,8 +48,9 @@ async fn a_server_with_authentication_lets_in_who_has_a_token_of_its_own_issuer(
     let over = token(folder, &["--principal", "user:alice", "--tenant", "acme", "--expires", "0s"]);
     // Its end is now, and the leeway of half a minute has begun.
     assert_eq!(status(url, Some(&over), None).await, 200);
-    let any = token(folder, &["--principal", "service:ops", "--any-tenant"]);
-    assert_eq!(status(url, Some(&any), Some("globex")).await, 200);
+    assert_eq!(status(url, Some(&operator), Some("globex")).await, 200);
+    let another = token(folder, &["--principal", "service:ops", "--any-tenant"]);
+    assert_eq!(status(url, Some(&another), Some("globex")).await, 403);
 
     let health = client().get(format!("{url}/healthz")).send().await.unwrap();
     assert_eq!(health.status(), 200);

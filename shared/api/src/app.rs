@@ -80,6 +80,9 @@ pub struct Config {
     pub public_url: Option<String>,
     /// `EPR_REDIS_URL` and the like: the cache that epochs are kept in; without one they are in the tables.
     pub cache: Option<CacheConfig>,
+    /// `EPR_EPOCHS_ELSEWHERE`: whether epochs are kept in a cache that this function does not reach, so that nothing
+    /// that decides may be remembered by it.
+    pub epochs_are_elsewhere: bool,
     /// `EPR_ENTITY_TYPES`: types that entities may have beside the built-in ones, with commas between them.
     pub entity_types: Vec<TypeName>,
     /// `EPR_RATE_LIMITS`: a tier, or JSON as [`Plan::parse`] reads it; no limits, when `off` or not set.
@@ -172,6 +175,7 @@ impl Config {
             audit_decisions,
             ledger,
             cache: CacheConfig::from_variables(set)?,
+            epochs_are_elsewhere: set("EPR_EPOCHS_ELSEWHERE").is_some(),
             public_url,
             entity_types,
             rate_limits: crate::limit::configured(set)?,

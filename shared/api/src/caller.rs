@@ -23,6 +23,9 @@ pub const TENANT_DEFAULT: &str = "default";
 /// How everyone is let in by `cargo local`.
 pub const VIA_LOCAL: &str = "local";
 
+/// How who signs with IAM is let in.
+const VIA_IAM: &str = "iam";
+
 /// When a request arrived: an extension of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrived(pub(crate) Timestamp);
@@ -69,6 +72,18 @@ impl Caller {
         let crosses_tenants = own_tenant.is_none();
         let tenant_id = tenant(own_tenant, &parts.headers)?;
         Ok(Self { tenant_id, principal, scopes, via, crosses_tenants, tier })
+    }
+
+    /// Whether nothing has to be granted to the caller: it is the machine's or the account's owner who lets it in, by
+    /// running `epr local` without `--auth`, or by a policy of IAM.
+    pub(crate) fn is_the_owners(&self) -> bool {
+        self.crosses_tenants && [VIA_LOCAL, VIA_IAM].contains(&self.via.as_str())
+    }
+
+    /// Whether it is an identity of no tenant that speaks for one, and not on the owner's own machine: what it does is
+    /// put on record where it does it, and for the operators.
+    pub(crate) fn is_an_operator(&self) -> bool {
+        self.crosses_tenants && self.via != VIA_LOCAL
     }
 }
 
@@ -122,7 +137,7 @@ impl Authenticated {
                 id: PrincipalId::parse(iam.caller_id.as_deref()?).ok()?,
             },
             scopes: None,
-            via: "iam".to_owned(),
+            via: VIA_IAM.to_owned(),
             tier: None,
             good_until: None,
         })

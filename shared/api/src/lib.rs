@@ -49,6 +49,7 @@ pub use once::{Once, OnceError, once};
 pub use openapi::{Operation, Trail, document};
 pub use page::{Listing, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 pub use path::PathParameters;
+pub use permission::WHOLE_TENANT;
 pub use problem::{Fault, Problem};
 pub use routes::{Endpoint, Routes, ask, delete, get, patch, post, put};
 pub use secrets::{Sealed, Secrets};

@@ -16,7 +16,7 @@ use crate::idempotency::idempotent;
 use crate::limit::limited;
 use crate::observe::observe;
 use crate::openapi::Operation;
-use crate::permission::permitted;
+use crate::permission::{Needed, permitted};
 use crate::problem::{PlainWords, Problem};
 
 /// An endpoint: method, path, handler, and its description.
@@ -70,8 +70,9 @@ impl Endpoint {
         if self.mutates {
             handler = handler.layer(from_fn_with_state(app.clone(), idempotent));
         }
-        if let Some(needed) = self.needs {
-            handler = handler.layer(from_fn_with_state(needed, permitted));
+        if let Some(permission) = self.needs {
+            let needed = Needed { permission, method: self.method.clone(), path: self.path };
+            handler = handler.layer(from_fn_with_state((needed, app.clone()), permitted));
         }
         if let Some(class) = class.filter(|_| app.config.rate_limits.is_some()) {
             handler = handler.layer(from_fn_with_state((class, app.clone()), limited));
