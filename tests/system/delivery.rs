@@ -78,7 +78,6 @@ impl Post {
     async fn post(&self, path: &str, body: Value) -> Value {
         let mut authorizer = ApiGatewayRequestAuthorizer::default();
         for (name, value) in [
-            ("tenant_id", "default"),
             ("principal_id", "local"),
             ("principal_type", "service"),
             ("via", "local"),

@@ -235,7 +235,7 @@ async fn nobody_is_let_in_whom_no_authorizer_named() {
             }
         }
     }
-    assert_eq!(asked, 4 * 59, "every operation but those of health and metadata");
+    assert_eq!(asked, 4 * 65, "every operation but those of health and metadata");
 }
 
 #[tokio::test]
@@ -311,7 +311,7 @@ async fn a_panic_is_one_requests_misfortune() {
     });
     let router = router("entities", &app(clock));
     let caller = json!({"lambda": {
-        "tenant_id": "default", "principal_id": "alice", "principal_type": "user", "via": "jwt",
+        "principal_id": "local", "principal_type": "service", "via": "local",
     }});
     for _ in 0..2 {
         let reply = ask(&router, Method::POST, "/api/v1/entities", Some(caller.clone())).await;

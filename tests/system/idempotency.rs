@@ -158,6 +158,7 @@ async fn a_key_means_something_only_within_its_tenant_its_method_and_its_route()
 #[tokio::test]
 async fn a_key_means_something_only_for_the_principal_who_sent_it() {
     let world = World::new();
+    world.permit_everyone("default").await;
     let create = async |principal: &str, kind: &str, name: &str| -> (u16, bool) {
         let routes = functions().into_iter().map(|(routes, ..)| routes);
         let entities = routes.into_iter().find(|routes| routes.function == "entities").unwrap();

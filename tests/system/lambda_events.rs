@@ -110,6 +110,9 @@ async fn world() -> World {
     ] {
         tenant.post(path, body).await.expect(201);
     }
+    for tenant in ["default", "another"] {
+        world.permit_everyone(tenant).await;
+    }
     // What is replayed: its id is made of tenant, source and correlation id.
     let event = json!({"event_type": "document.verified", "source": "document_vault", "correlation_id": "doc-abc-122"});
     tenant.post("/api/v1/events", event).await.expect(201);
