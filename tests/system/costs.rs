@@ -128,6 +128,8 @@ with the prices of the table's region. **Calls** are requests to DynamoDB, **rou
 of them in which each had to wait for the one before: what latency is made of.
 
 - Nothing is in memory but the secret that seals cursors: each request reads all it needs.
+- Callers are let in without a grant, as by IAM. What a token's principal is granted costs 2 RCU and a round trip more
+  where it is remembered, 3 to 5 where not; a request of an operator 4 WCU besides ([SECURITY.md](SECURITY.md)).
 - Every item here is at most 1 KiB, but for the audit ledger's: a full tile has 8 KiB, and a segment of 100
   records here less than 4. A transactional write costs 2 WCU for each KiB of an item, begun or
   full; a read costs 1 RCU for each 4 KiB, or half of that through an index, and a query at least that much

@@ -77,11 +77,9 @@ impl Post {
     /// Posts to the function itself, which has a topic, unlike the world's.
     async fn post(&self, path: &str, body: Value) -> Value {
         let mut authorizer = ApiGatewayRequestAuthorizer::default();
-        for (name, value) in [
-            ("principal_id", "local"),
-            ("principal_type", "service"),
-            ("via", "local"),
-        ] {
+        for (name, value) in
+            [("principal_id", "local"), ("principal_type", "service"), ("via", "local")]
+        {
             authorizer.fields.insert(name.to_owned(), json!(value));
         }
         let mut context = ApiGatewayV2httpRequestContext::default();

@@ -20,10 +20,11 @@ use tests::{Reply, World};
 use crate::outbox;
 
 /// Every sample of a function with routes, by function and case, with the status of its answer.
-const SAMPLES: [(&str, u16); 41] = [
+const SAMPLES: [(&str, u16); 42] = [
     ("api-keys/create", 201),
     ("api-keys/list", 200),
     ("assignments/add-member", 201),
+    ("assignments/appoint-operator", 201),
     ("assignments/create", 201),
     ("assignments/list", 200),
     ("assignments/put-principal", 201),

@@ -1,9 +1,5 @@
 //! What a caller is granted is what it may do: on every route, by the product's own decision, at once and no longer.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails, with the place where it could not"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
 
@@ -266,7 +262,7 @@ pub(crate) async fn callers() -> Vec<(&'static str, Vec<Call>)> {
         let operation = operation_of(&operations, &attempt);
         let reads = !operation.mutates && operation.needs.is_some();
         if reads
-            && attempt.1.contains(&Things::of_owner().all()[0])
+            && attempt.1.contains(Things::of_owner().all()[0])
                 | !asked.contains_key(operation.function)
         {
             asked.insert(operation.function, attempt);

@@ -79,12 +79,6 @@ impl Caller {
     pub(crate) fn is_the_owners(&self) -> bool {
         self.crosses_tenants && [VIA_LOCAL, VIA_IAM].contains(&self.via.as_str())
     }
-
-    /// Whether it is an identity of no tenant that speaks for one, and not on the owner's own machine: what it does is
-    /// put on record where it does it, and for the operators.
-    pub(crate) fn is_an_operator(&self) -> bool {
-        self.crosses_tenants && self.via != VIA_LOCAL
-    }
 }
 
 /// Who was authenticated, before it is known which tenant's data the request is about.

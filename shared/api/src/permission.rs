@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | has a tenant of its own | the route's permission | its tenant: on the entity that the path names, or for all of it |
 //! | has none (an operator) | the same, and `admin:access` | `system:tenants`, for all of it |
-//! | signed by IAM, or let in by `epr local` without `--auth` | nothing: the owner of the account or the machine decides | |
+//! | is signed by IAM, or let in by `epr local` without `--auth` | nothing: the owner of the account or the machine decides | |
 //!
 //! Scopes of a token or key are a ceiling on each of them, and never a grant. Each use of `admin:access` is on record
 //! in the ledger of `system:tenants` before it is made use of.
@@ -69,21 +69,19 @@ async fn check(needed: &Needed, app: &App, parts: &mut Parts) -> Result<(), Prob
     if caller.is_limited_to_others_than(permission.action) {
         return Err(Problem::insufficient_scope(permission.action));
     }
-    if !caller.is_the_owners() {
-        if caller.crosses_tenants {
-            check_operator(app, &caller, permission).await?;
-        } else if permission == ADMIN_ACCESS {
-            // Whoever has a tenant is no operator, whatever that tenant grants.
-            return Err(Problem::forbidden(permission.action));
-        } else {
-            let entity = entity_of(needed, parts).await;
-            demand(app, &caller, &caller.tenant_id, &[permission], entity.as_ref()).await?;
-        }
+    if caller.is_the_owners() {
+        return Ok(());
     }
-    if caller.is_an_operator() {
-        put_on_record(needed, app, &caller, parts).await?;
+    if caller.crosses_tenants {
+        check_operator(app, &caller, permission).await?;
+        return put_on_record(needed, app, &caller, parts).await;
     }
-    Ok(())
+    if permission == ADMIN_ACCESS {
+        // Whoever has a tenant is no operator, whatever that tenant grants.
+        return Err(Problem::forbidden(permission.action));
+    }
+    let entity = entity_of(needed, parts).await;
+    demand(app, &caller, &caller.tenant_id, &[permission], entity.as_ref()).await
 }
 
 async fn check_operator(app: &App, caller: &Caller, permission: Capability) -> Result<(), Problem> {
