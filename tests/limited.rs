@@ -6,6 +6,7 @@ use local::system::{Surroundings, System};
 use store::{EpochSource, Limiter};
 
 use crate::faults::Faults;
+use crate::tokens::{self, Places};
 use crate::{PUBLIC_URL, World};
 
 impl World {
@@ -17,6 +18,14 @@ impl World {
             ..Surroundings::default()
         };
         Self::start(faults, surroundings, Some(EpochSource::table()), None)
+    }
+
+    /// A new deployment of one process, as `epr local --auth` is, with limits.
+    pub fn admitting(limits: &str) -> Self {
+        let surroundings =
+            Surroundings { rate_limits: Plan::parse(limits).unwrap(), ..Surroundings::default() };
+        let trusted = Some((tokens::issuers(), Places::new().fetch()));
+        Self::start(&Faults::none(), surroundings, None, trusted)
     }
 
     /// Another instance of this deployment, with the same clock and the same tables: what it has at hand is its

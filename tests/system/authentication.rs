@@ -190,6 +190,36 @@ async fn no_operation_answers_or_does_anything_without_a_good_credential() {
     assert!(refused > 34 * 55, "only {refused} requests were refused");
 }
 
+#[tokio::test]
+async fn no_operation_answers_or_does_anything_for_a_tenant_that_is_suspended() {
+    let world = guarded().await;
+    let registry = world.for_the_owner().tenant("default");
+    let body = json!({"id": OWNER, "slug": OWNER, "name": OWNER});
+    registry.post("/api/v1/tenants", body).await.expect(201);
+    let made = with(world.tenant(OWNER), &bearer(&json!({})))
+        .post("/api/v1/api-keys", json!({"name": "Good"}))
+        .await;
+    let key = format!("ApiKey {}", made.expect(201)["key"].as_str().unwrap());
+    // Its first use is noted.
+    with(world.tenant(OWNER), &key).get("/api/v1/entities").await.expect(200);
+    registry.post(&format!("/api/v1/tenants/{OWNER}/suspend"), json!({})).await.expect(200);
+    world.pass_seconds(::authorizer::TENANT_SECONDS_FRESH);
+    let (before, token) = (tables(&world).await, bearer(&json!({})));
+    for attempt in attempts(&Things::of_owner()) {
+        let path = attempt.1.as_str();
+        for credential in [&token, &key] {
+            let headers = [("authorization", credential.as_str()), ("idempotency-key", "one")];
+            let reply = send(&world, &attempt, &headers).await;
+            if is_open(path) {
+                assert_eq!(reply.status, 200, "{path}");
+            } else {
+                expect_refused(&reply, path, 403, "tenant_suspended", "suspended");
+            }
+        }
+    }
+    assert_same(&before, &tables(&world).await, "what is stored");
+}
+
 /// What is tried above is not refused for another reason.
 #[tokio::test]
 async fn every_operation_lets_in_who_has_a_good_token() {
