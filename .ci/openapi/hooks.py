@@ -42,7 +42,8 @@ UNFORESEEABLE = (
     "must be `application/json`",
     "is required beside the other half of the aggregate",
     "is required with `principal_type`",
-    "no assignment has both",
+    "must not come with `role_id`",
+    "must be later than `effective_at`",
     "is required, or `permission` is",
     "names no registered capability",
 )

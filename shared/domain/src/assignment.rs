@@ -118,7 +118,9 @@ impl Assignment {
         }
         let effective_at = effective_at.unwrap_or(at);
         if expires_at.is_some_and(|expires_at| expires_at <= effective_at) {
-            return Err(AssignRefusal::Window(Refusal::new("must be later than `effective_at`")));
+            return Err(AssignRefusal::Window(Refusal::new(
+                "must be later than `effective_at`, which is now where it is not given",
+            )));
         }
         let after = Self {
             id,
