@@ -9,7 +9,7 @@ use domain::event::DELIVERY_ATTEMPTS_MAX;
 use domain::id::{Ids, TenantId};
 use domain::ledger::checkpoint::Origin;
 use domain::time::Clock;
-use store::{EpochSource, Store, Tables};
+use store::{Chance, EpochSource, Store, Tables};
 
 use crate::cache::CacheConfig;
 use crate::connector::OneConnector;
@@ -261,6 +261,12 @@ impl App {
     #[must_use]
     pub fn with_epochs(self, epochs: EpochSource) -> Self {
         Self { store: self.store.with_epochs(epochs), ..self }
+    }
+
+    /// The same surroundings with chance from elsewhere.
+    #[must_use]
+    pub fn with_chance(self, chance: Chance) -> Self {
+        Self { store: self.store.with_chance(chance), ..self }
     }
 
     /// The same surroundings with someone who signs checkpoints.

@@ -17,7 +17,7 @@ use domain::entity_type::TypeName;
 use domain::id::Ids;
 use domain::time::Clock;
 use http::{Request, Response};
-use store::EpochSource;
+use store::{Chance, EpochSource};
 
 use crate::authorizer::Authorizer;
 use crate::embedded::{Embedded, EmbeddedError};
@@ -105,6 +105,8 @@ pub struct Surroundings {
     pub clock: Clock,
     /// New ids.
     pub ids: Ids,
+    /// Chance, for what should not happen to all at once.
+    pub chance: Chance,
     /// Who may call.
     pub authorizer: Authorizer,
     /// Where the epochs of what is remembered live, if not in this process.
@@ -123,6 +125,7 @@ impl Default for Surroundings {
         Self {
             clock: Clock::system(),
             ids: Ids::by_time(),
+            chance: Chance::system(),
             authorizer: Authorizer::off(),
             epochs: None,
             public_url: None,
@@ -184,7 +187,7 @@ impl System {
         embedded.create_tables(&template)?;
         let messaging = Messaging::beside(&embedded, &template, surroundings.clock.clone())?;
         let Clients { dynamodb, messaging: senders } = clients(&embedded, &messaging);
-        let Surroundings { clock, ids, authorizer, .. } = surroundings.clone();
+        let Surroundings { clock, ids, chance, authorizer, .. } = surroundings.clone();
         let key_file = embedded.folder().map(|folder| folder.path.join(KEY_FILE));
         let notary = Notary::with_own_key(key_file.as_deref(), DEPLOYMENT_DEFAULT)?;
         let app = |function: &Function| {
@@ -194,6 +197,7 @@ impl System {
             let config = Config { public_url, entity_types, audit_decisions, ..config };
             let app = App::new(config, dynamodb.clone(), clock.clone(), ids.clone());
             let app = app.with_messaging(senders.clone()).with_notary(notary.clone());
+            let app = app.with_chance(chance.clone());
             let app = app.with_epochs(epochs.unwrap_or_else(|| embedded.epochs()));
             Ok((function.folder.clone(), app))
         };

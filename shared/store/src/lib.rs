@@ -91,7 +91,7 @@ pub use error::{Error, Guard};
 pub use events::{EventFilter, Ingested, event_id_in, event_id_of};
 pub use graph::Graph;
 pub use outbox::{AuditRow, OutboxRow, Record};
-pub use pause::random_pause;
+pub use pause::Chance;
 pub use read::Page;
 pub use receipt::{RECEIPT_SECONDS, Receipt, ReceiptSlot};
 pub use search::{Candidates, Holder, HolderPosition, Holding, Known, KnownPosition, TreePosition};
@@ -116,6 +116,7 @@ pub struct Store {
     secrets: Arc<cursor::Secrets>,
     epochs: EpochSource,
     memory: Arc<Memory>,
+    chance: Chance,
 }
 
 impl Store {
@@ -128,13 +129,25 @@ impl Store {
             secrets: Arc::default(),
             epochs: EpochSource::default(),
             memory: Arc::default(),
+            chance: Chance::default(),
         }
     }
 
     /// The same store with its epochs elsewhere. Whatever writes the tables must move them there.
     #[must_use]
     pub fn with_epochs(self, epochs: EpochSource) -> Self {
-        Self { epochs, memory: Arc::default(), ..self }
+        Self { epochs, memory: Arc::new(Memory::of(self.chance.clone())), ..self }
+    }
+
+    /// The same store with its chance from elsewhere.
+    #[must_use]
+    pub fn with_chance(self, chance: Chance) -> Self {
+        Self { memory: Arc::new(Memory::of(chance.clone())), chance, ..self }
+    }
+
+    /// Where its chance comes from.
+    pub fn chance(&self) -> &Chance {
+        &self.chance
     }
 
     /// Whether the core table answers. 1 RCU.
