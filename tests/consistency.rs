@@ -1,5 +1,6 @@
 //! What must hold across items, whatever happened: checked over whole tables, as no request could.
 
+mod registry;
 mod spelling;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +45,7 @@ struct Tables {
     events: BTreeMap<Key, Value>,
     faults: Vec<String>,
     /// How many changes were announced, by tenant and what changed (`entity:…`, `role:…`,
-    /// `principal:…`).
+    /// `tenant:…`, `principal:…`).
     announced: BTreeMap<(String, String), u64>,
 }
 
@@ -79,6 +80,9 @@ impl Tables {
             ("role-name", "guard") => {
                 let holder = role_key(&at.tenant, text(item, "holder"));
                 self.check_holder(key, &holder, &["name"], &[part(at, 0)]);
+            }
+            ("tenants", "tenant") | ("tenant-slug" | "tenant-reference", "guard") => {
+                self.check_registry(at, key, item);
             }
             ("principal", "assignment") => self.check_assignment(at, key, item),
             ("assignment", "pointer") => {

@@ -13,6 +13,7 @@ pub mod contract;
 pub mod faults;
 pub mod freshness;
 pub mod ledger;
+mod limited;
 pub mod messaging;
 mod numbers;
 mod reply;
@@ -125,7 +126,7 @@ impl World {
             Timestamp::from_microseconds(reading.load(Ordering::SeqCst)).unwrap()
         });
         let trusting = |(issuers, fetch)| {
-            Authorizer::On(::authorizer::Authorizer::new(issuers, &fetch, clock.clone()))
+            Authorizer::On(Box::new(::authorizer::Authorizer::new(issuers, &fetch, clock.clone())))
         };
         let surroundings = Surroundings {
             authorizer: trusted.map_or_else(Authorizer::off, trusting),
@@ -285,6 +286,11 @@ impl Tenant {
     pub fn with(mut self, name: &'static str, value: &str) -> Self {
         self.headers.insert(name, HeaderValue::from_str(value).unwrap());
         self
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Asks for something.

@@ -12,7 +12,7 @@ use local::embedded::Embedded;
 use local::messaging::Messaging;
 use local::system::{Clients, Surroundings, System};
 use redis::{Connection, FromRedisValue};
-use store::{CacheAccess, CacheDoor, CacheLimits, EpochSource, Valkey};
+use store::{CacheAccess, CacheDoor, CacheLimits, EpochSource, Limiter, Valkey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -159,6 +159,15 @@ pub fn epochs_behind(door: CacheDoor, limits: CacheLimits) -> EpochSource {
 
 /// Epochs in whatever listens on a port.
 pub fn epochs_at(port: u16, password: Option<&str>, limits: CacheLimits) -> EpochSource {
+    epochs_behind(door_at(port, password), limits)
+}
+
+/// Counts of requests in whatever listens on a port, by a connection of their own.
+pub fn limiter_at(port: u16, limits: CacheLimits) -> Limiter {
+    Limiter::valkey(Valkey::new(door_at(port, None), "epr", TTL, limits))
+}
+
+fn door_at(port: u16, password: Option<&str>) -> CacheDoor {
     let access = CacheAccess {
         host: "127.0.0.1".to_owned(),
         port,
@@ -166,7 +175,7 @@ pub fn epochs_at(port: u16, password: Option<&str>, limits: CacheLimits) -> Epoc
         user: None,
         password: password.map(str::to_owned),
     };
-    epochs_behind(CacheDoor::fixed(access), limits)
+    CacheDoor::fixed(access)
 }
 
 /// A port on which nothing listens.

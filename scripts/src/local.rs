@@ -11,6 +11,7 @@ use api::{AuditDecisions, Sealed, Secrets};
 use axum::Router;
 use clap::Args;
 use domain::entity_type::Registry;
+use domain::limit::plan::Plan;
 use domain::time::Clock;
 use local::authorizer::{Authorizer, keys};
 use local::server::{self, Services};
@@ -44,7 +45,8 @@ Examples:
   epr local --memory --port 9000    keep nothing
   epr local --data /var/lib/epr     keep data elsewhere
   epr local --auth                  let in who has a token
-  epr local --entity-types record   let entities be of a type of your own")]
+  epr local --entity-types record   let entities be of a type of your own
+  epr local --rate-limits free      refuse a tenant that asks too often")]
 pub(crate) struct Arguments {
     /// The port to listen on; 0 for any that is free
     #[arg(long, default_value_t = 8000)]
@@ -82,6 +84,9 @@ pub(crate) struct Arguments {
         value_parser = |name: &str| AuditDecisions::parse(name).ok_or("must be none, denies, misses or all"),
     )]
     audit_decisions: AuditDecisions,
+    /// Limits on how often a tenant may ask: off, a tier, or JSON (docs/SECURITY.md)
+    #[arg(long, env = "EPR_RATE_LIMITS", value_name = "LIMITS", default_value = "off")]
+    rate_limits: String,
     /// Let functions in processes of their own write the tables: those of `cargo lambda watch`
     #[arg(long)]
     open_tables: bool,
@@ -97,6 +102,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let entity_types = Registry::parse_names(&arguments.entity_types)
         .map_err(|refusal| format!("--entity-types: `{}` {refusal}", arguments.entity_types))?;
+    let rate_limits = Plan::parse(&arguments.rate_limits)
+        .map_err(|refusal| format!("--rate-limits: `{}` {refusal}", arguments.rate_limits))?;
     let public_url = Some(format!("http://{address}"));
     let clock = Clock::system();
     let (authorizer, keys) = authorizer(&arguments, &clock)?;
@@ -106,6 +113,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         public_url,
         entity_types,
         audit_decisions: arguments.audit_decisions,
+        rate_limits,
         // Whoever else writes tells of it in the tables, as between functions on Lambda.
         epochs: arguments.open_tables.then(EpochSource::table),
         ..Surroundings::default()
@@ -168,7 +176,7 @@ fn authorizer(
     let secrets = Secrets::of(arguments.token_secret.clone().map(Sealed::new));
     let fetch = Fetch::everywhere(secrets);
     let authorizer = ::authorizer::Authorizer::new(issuers, &fetch, clock.clone());
-    Ok((Authorizer::On(authorizer), Some(keys(&development.key_set()))))
+    Ok((Authorizer::On(Box::new(authorizer)), Some(keys(&development.key_set()))))
 }
 
 fn banner(address: SocketAddr, arguments: &Arguments, routes: usize) {

@@ -5,6 +5,7 @@ mod ask;
 mod assertions;
 mod audit;
 mod aws;
+mod bootstrap;
 mod compliance;
 mod dlq;
 mod doctor;
@@ -45,6 +46,8 @@ struct Cli {
 enum Command {
     /// Start the whole system on this machine, on one port, with an embedded database
     Local(local::Arguments),
+    /// Make the first tenant of a running system, its admin, and a key to call with; once
+    Bootstrap(bootstrap::Arguments),
     /// Fill a running system with a demo tenant: issuers, SPVs, offerings, investors, roles, assignments
     Seed(seed::Arguments),
     /// Make a token to call `epr local --auth` with
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
     };
     let done = match Cli::parse().command {
         Command::Local(arguments) => runtime.block_on(local::run(arguments)),
+        Command::Bootstrap(arguments) => runtime.block_on(bootstrap::run(arguments)),
         Command::Seed(arguments) => runtime.block_on(seed::run(arguments)),
         Command::Token(arguments) => token::run(arguments),
         Command::Check(arguments) => return runtime.block_on(ask::check(arguments)),

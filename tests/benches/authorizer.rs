@@ -29,7 +29,7 @@ fn main() {
     let world = World::in_one_process();
     let store = world.system.app("authorizer").unwrap().store.clone();
     let authorizer = Authorizer::new(issuers(), &Places::new().fetch(), clock.clone());
-    let authorizer = authorizer.with_keys_in(store);
+    let authorizer = authorizer.with_store(store);
     let created = world.default_tenant();
     let created = runtime.block_on(created.post("/api/v1/api-keys", json!({"name": "Measured"})));
     let key = created.expect(201)["key"].as_str().unwrap().to_owned();

@@ -99,7 +99,7 @@ pub(super) fn weight(item: &Value) -> i64 {
     hash.iter().take(6).rev().fold(0, |sum, byte| sum << 8 | i64::from(*byte))
 }
 
-/// What a row of the outbox counts for: an entity's and a role's changes by their audit entries, since
+/// What a row of the outbox counts for: an entity's, a role's and a tenant's changes by their audit entries, since
 /// one change may have two events; a principal's by its events.
 pub(super) fn announces(item: &Value) -> Option<String> {
     let details: Value = serde_json::from_str(text(item, "details")).unwrap_or_default();
@@ -109,6 +109,9 @@ pub(super) fn announces(item: &Value) -> Option<String> {
         }
         ("audit", Some(action), _) if action.starts_with("role.") => {
             Some(format!("role:{}", text(&details, "role_id")))
+        }
+        ("audit", Some(action), _) if action.starts_with("tenant.") => {
+            Some(format!("tenant:{}", text(&details, "registered_tenant_id")))
         }
         ("event", _, Some("principal")) => {
             Some(format!("principal:{}", text(item, "aggregate_id")))

@@ -22,7 +22,7 @@ use tests::{Reply, Tenant, World};
 
 use crate::isolation::OWNER;
 use crate::isolation::attempts::{Attempt, Things, attempts};
-use crate::samples::samples;
+use crate::samples::samples_within;
 use crate::tables::{assert_same, tables};
 
 /// The second in which a world begins.
@@ -33,7 +33,7 @@ pub(crate) async fn guarded() -> World {
     assert_eq!(OWNER, TENANT, "what is attempted is what the tokens' tenant has");
     let world = World::with_tokens(&Places::new());
     let owner = with(world.tenant(OWNER), &bearer(&json!({})));
-    samples(&owner).await;
+    samples_within(&owner).await;
     world.record(OWNER, (0..3).map(tests::checkpoints::happening)).await;
     world.sign(OWNER).await;
     world
@@ -199,7 +199,12 @@ async fn every_operation_lets_in_who_has_a_good_token() {
     for (attempt, token) in attempts(&Things::of_owner()).iter().zip(tokens.iter().cycle()) {
         let authorization = format!("Bearer {token}");
         let reply = send(&world, attempt, &[("authorization", &authorization)]).await;
-        assert!(![401, 403].contains(&reply.status), "{}: {}", attempt.1, reply.text);
+        if attempt.1.starts_with("/api/v1/tenants") {
+            // But not into what is for operators, whatever the body is.
+            reply.expect_problem(403, "forbidden");
+        } else {
+            assert!(![401, 403].contains(&reply.status), "{}: {}", attempt.1, reply.text);
+        }
     }
 }
 
@@ -308,7 +313,7 @@ fn a_gateway_that_wants_tokens_wants_the_template_s_authorizer() {
     let authorizer = || {
         let clock = domain::time::Clock::system();
         let authorizer = ::authorizer::Authorizer::new(Vec::new(), &Places::new().fetch(), clock);
-        Authorizer::On(authorizer)
+        Authorizer::On(Box::new(authorizer))
     };
     let refusal = |template: &str| {
         let template = Template::parse(template).unwrap();

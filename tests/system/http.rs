@@ -235,7 +235,7 @@ async fn nobody_is_let_in_whom_no_authorizer_named() {
             }
         }
     }
-    assert_eq!(asked, 4 * 53, "every operation but those of health and metadata");
+    assert_eq!(asked, 4 * 59, "every operation but those of health and metadata");
 }
 
 #[tokio::test]

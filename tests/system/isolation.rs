@@ -21,6 +21,9 @@ pub(crate) const OWNER: &str = "acme";
 const STRANGER: &str = "4:acme";
 const NEWCOMER: &str = "4:acmf";
 
+/// What every key of the registry of tenants begins with.
+const REGISTRY: &str = "14:system:tenants/";
+
 /// A world in which the owner has something of everything, lists of more than one page included.
 async fn owned() -> (World, Tenant) {
     let world = World::new();
@@ -220,7 +223,9 @@ async fn every_key_of_every_item_begins_with_its_tenant() {
         let stored = tables(&world).await;
         assert!(stored.len() > 60, "{}", stored.len());
         let prefix = format!("{}:{name}/", name.len());
-        for ((table, pk, sk), item) in &stored {
+        // The registry's items are nobody's but the product's, and are made by operators only.
+        let of_tenants = stored.iter().filter(|((_, pk, _), _)| !pk.starts_with(REGISTRY));
+        for ((table, pk, sk), item) in of_tenants {
             let of_indexes = ["kind_pk", "relation_pk", "time_pk", "undelivered_pk"];
             let of_indexes = of_indexes.map(|key| text(item, key));
             for key in of_indexes.into_iter().flatten().chain([pk.as_str()]) {

@@ -20,7 +20,7 @@ use tests::{Reply, World};
 use crate::outbox;
 
 /// Every sample of a function with routes, by function and case, with the status of its answer.
-const SAMPLES: [(&str, u16); 37] = [
+const SAMPLES: [(&str, u16); 41] = [
     ("api-keys/create", 201),
     ("api-keys/list", 200),
     ("assignments/add-member", 201),
@@ -58,6 +58,10 @@ const SAMPLES: [(&str, u16); 37] = [
     ("roles/get", 200),
     ("roles/list", 200),
     ("roles/update-built-in", 409),
+    ("tenants/create", 201),
+    ("tenants/list", 200),
+    ("tenants/list-by-another", 403),
+    ("tenants/suspend-unknown", 404),
 ];
 
 /// What the verifier of the ledger answers where there is no chain.

@@ -144,6 +144,21 @@ async fn api_key(scenario: &mut Scenario) {
     scenario.delete(&format!("{keys}/{key}")).await;
 }
 
+/// The life of a tenant.
+async fn registered_tenant(scenario: &mut Scenario) {
+    let tenants = "/api/v1/tenants";
+    let tenant = json!({"slug": "acme", "name": "Acme", "external_ref": "7", "tier": "premium"});
+    let tenant = scenario.post(tenants, tenant, 201).await;
+    scenario.get(&format!("{tenants}?limit=1")).await;
+    scenario.get(&format!("{tenants}?slug=acme&external_ref=7")).await;
+    let path = format!("{tenants}/{tenant}");
+    scenario.get(&path).await;
+    let changed = json!({"slug": "acme-2", "external_ref": null});
+    scenario.change(Method::PATCH, &path, changed, 200).await;
+    scenario.post(&format!("{path}/suspend"), json!({"reason": "Unpaid."}), 200).await;
+    scenario.post(&format!("{path}/resume"), Value::Null, 200).await;
+}
+
 /// The same questions in the language of AuthZEN, under both bases.
 async fn access(scenario: &mut Scenario, spv: &str) {
     let alice = json!({"type": "user", "id": "alice"});
@@ -188,6 +203,7 @@ async fn every_operation_of_the_document_does_what_it_says() {
     let mut scenario = Scenario { tenant, contract, exercised: BTreeSet::new() };
     live(&mut scenario).await;
     api_key(&mut scenario).await;
+    registered_tenant(&mut scenario).await;
     world.record("default", (0..3).map(tests::checkpoints::happening)).await;
     world.sign("default").await;
     audit(&mut scenario).await;

@@ -1,5 +1,7 @@
 //! One request for each operation that may change something, with what it changes.
 
+mod tenants;
+
 use http::Method;
 use serde_json::{Value, json};
 use tests::{Reply, Tenant};
@@ -51,8 +53,16 @@ pub(crate) fn kept(reply: &Reply) -> String {
     }
 }
 
-/// Prepares a tenant, and gives the requests that change something there.
+/// Prepares a tenant, and gives the requests that change something there or, since it calls without
+/// authentication and so across tenants, in the registry.
 pub(crate) async fn samples(tenant: &Tenant) -> Vec<Sample> {
+    let mut samples = samples_within(tenant).await;
+    samples.extend(tenants::samples(tenant).await);
+    samples
+}
+
+/// Prepares a tenant, and gives the requests that change something there.
+pub(crate) async fn samples_within(tenant: &Tenant) -> Vec<Sample> {
     let event = prepare(tenant).await;
     let keys = [key(tenant).await, key(tenant).await];
     tenant.post_empty(&format!("{}/revoke", keys[1])).await.expect(200);

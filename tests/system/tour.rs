@@ -20,6 +20,7 @@ use tokio::sync::OnceCell;
 
 mod audit;
 mod decisions;
+mod tenants;
 
 /// Things in each list: more than a page.
 const LISTED: u32 = 60;
@@ -105,6 +106,7 @@ async fn walk() -> Vec<Step> {
     tour.entity_lists().await;
     tour.roles().await;
     tour.api_keys().await;
+    tour.tenants().await;
     tour.assignments().await;
     tour.assignment_lists().await;
     tour.groups().await;

@@ -37,6 +37,8 @@ pub(crate) fn judge(issuer: &Issuer, claims: &Claims, now: i64) -> Result<Identi
     Ok(Identity {
         principal: principal(issuer, claims)?,
         tenant_id: tenant(issuer, claims)?,
+        // The registry's to say, whatever the token does.
+        tier: None,
         scopes: words(claims, &issuer.claims.scopes, "scope")?,
         roles: words(claims, &issuer.claims.roles, "roles")?.unwrap_or_default(),
         good_until: expires + leeway,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::id::TenantId;
 use domain::principal::Principal;
+use domain::tenant::Tier;
 use serde::{Deserialize, Serialize};
 
 use crate::refusal::Refusal;
@@ -20,6 +21,8 @@ pub struct Identity {
     pub principal: Principal,
     /// Of which tenant; without one, of any that the request names.
     pub tenant_id: Option<TenantId>,
+    /// What that tenant is served as, where the registry says so.
+    pub tier: Option<Tier>,
     /// Within which limits; without any, only those of what the principal is granted.
     pub scopes: Option<Vec<String>>,
     /// The roles that the issuer names. They grant nothing by themselves.
@@ -51,7 +54,7 @@ pub struct Verdict {
 impl Verdict {
     /// The caller is known.
     pub(crate) fn of(identity: &Identity) -> Self {
-        let Identity { principal, tenant_id, scopes, roles, good_until, via } = identity;
+        let Identity { principal, tenant_id, tier, scopes, roles, good_until, via } = identity;
         let mut context = BTreeMap::from([
             ("via", (*via).to_owned()),
             ("principal_type", principal.kind.to_string()),
@@ -62,6 +65,9 @@ impl Verdict {
             Some(tenant) => context.insert("tenant_id", tenant.to_string()),
             None => context.insert("cross_tenant", "true".to_owned()),
         };
+        if let Some(tier) = tier {
+            context.insert("tier", tier.as_str().to_owned());
+        }
         if let Some(scopes) = scopes {
             context.insert("scopes", scopes.join(" "));
         }

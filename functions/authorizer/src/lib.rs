@@ -1,8 +1,9 @@
 //! Who is calling: verifies API keys and the tokens of configured issuers, for API Gateway and for the local
 //! gateway.
 //!
-//! **Invariant:** of a request only its credential is looked at. Which tenant's data it is about, and what the
-//! caller may do there, is for the functions to say, of the identity that is handed on.
+//! **Invariant:** of a request only its credential is looked at, and how the credential's tenant stands. Which
+//! tenant's data it is about, and what the caller may do there, is for the functions to say, of the identity that is
+//! handed on.
 
 mod claims;
 mod credential;
@@ -13,6 +14,7 @@ mod key;
 mod key_set;
 mod refusal;
 mod source;
+mod tenants;
 mod token;
 mod unambiguous;
 
@@ -32,19 +34,22 @@ pub use key::{Algorithm, KEYS_MAX, SECRET_BYTES_MIN};
 pub use key_set::{KEYS_SECONDS_FRESH, KEYS_SECONDS_MAX, PAUSE_SECONDS};
 pub use refusal::{Failure, Refusal, Unavailable};
 pub use source::{Fetch, Fetching, KEYS_BYTES_MAX, Secret, Source};
+pub use tenants::{TENANT_SECONDS_FRESH, TENANTS_REMEMBERED_MAX};
 pub use token::TOKEN_BYTES_MAX;
 
 use credential::{Credential, credential};
 use key::Key;
 use key_set::KeySet;
+use tenants::{Standing, Tenants};
 use token::Token;
 
 /// Verifies credentials. Cheap to clone; clones share the keys that they know.
 #[derive(Clone, Debug)]
 pub struct Authorizer {
     issuers: Arc<HashMap<String, Trusted>>,
-    /// Where API keys are, for an authorizer that takes them.
-    keys: Option<Store>,
+    /// Where API keys are, for an authorizer that takes them, and the registry of tenants.
+    store: Option<Store>,
+    tenants: Option<Tenants>,
     clock: Clock,
 }
 
@@ -59,7 +64,7 @@ impl Authorizer {
     pub fn of(app: &App) -> Result<Self, IssuersError> {
         let issuers = Issuer::parse_list(&app.config.token_issuers)?;
         let fetch = Fetch::everywhere(app.secrets.clone());
-        Ok(Self::new(issuers, &fetch, app.clock.clone()).with_keys_in(app.store.clone()))
+        Ok(Self::new(issuers, &fetch, app.clock.clone()).with_store(app.store.clone()))
     }
 
     /// An authorizer that trusts some issuers. Nothing is fetched yet.
@@ -68,27 +73,44 @@ impl Authorizer {
             let keys = KeySet::new(issuer.source.clone(), fetch.clone());
             (issuer.name.clone(), Trusted { issuer, keys })
         });
-        Self { issuers: Arc::new(trusted.collect()), keys: None, clock }
+        Self { issuers: Arc::new(trusted.collect()), store: None, tenants: None, clock }
     }
 
-    /// The same authorizer, which also takes the API keys of a store.
+    /// The same authorizer, which also takes the API keys of a store, and asks its registry of tenants.
     #[must_use]
-    pub fn with_keys_in(self, store: Store) -> Self {
-        Self { keys: Some(store), ..self }
+    pub fn with_store(self, store: Store) -> Self {
+        Self { tenants: Some(Tenants::new(store.clone())), store: Some(store), ..self }
     }
 
     /// Who sent a request.
     pub async fn authenticate(&self, request: &Request) -> Result<Identity, Failure> {
-        match credential(request)? {
-            Credential::Token(token) => self.by_token(token).await,
+        let identity = match credential(request)? {
+            Credential::Token(token) => self.by_token(token).await?,
             // Boxed, because the compiler follows nested futures only so deep.
-            Credential::ApiKey(key) => Box::pin(self.by_key(key)).await,
+            Credential::ApiKey(key) => Box::pin(self.by_key(key)).await?,
+        };
+        Box::pin(self.of_active_tenant(identity)).await
+    }
+
+    /// The identity with its tenant's tier, unless that tenant is suspended. Looked up last: who has no good
+    /// credential learns nothing of tenants, and costs no read. An identity without a tenant is an operator's, who
+    /// may look at suspended ones.
+    async fn of_active_tenant(&self, identity: Identity) -> Result<Identity, Failure> {
+        let (Some(tenants), Some(id)) = (&self.tenants, &identity.tenant_id) else {
+            return Ok(identity);
+        };
+        let standing = tenants.standing(id, self.clock.now().as_seconds()).await;
+        let standing = standing
+            .map_err(|error| Unavailable(format!("a tenant cannot be looked up: {error}")))?;
+        match standing {
+            Standing::Active(tier) => Ok(Identity { tier, ..identity }),
+            Standing::Suspended => Err(Refusal::SuspendedTenant.into()),
         }
     }
 
     /// Who calls with an API key. Whether it was revoked or has expired is told only to who has all of it.
     async fn by_key(&self, text: &str) -> Result<Identity, Failure> {
-        let store = self.keys.as_ref().ok_or(Refusal::ApiKey)?;
+        let store = self.store.as_ref().ok_or(Refusal::ApiKey)?;
         let text = KeyText::parse(text).map_err(|_| Refusal::ApiKey)?;
         let now = self.clock.now();
         let found = store.api_key_read(text.tenant_id(), text.id()).await;
@@ -108,6 +130,7 @@ impl Authorizer {
         Ok(Identity {
             principal: key.principal,
             tenant_id: Some(key.tenant_id),
+            tier: None,
             scopes: key.scopes,
             roles: Vec::new(),
             good_until: key.expires_at.as_seconds(),

@@ -1,6 +1,6 @@
 //! Why a caller is not let in: in words for our log, and as one of a few codes for the caller.
 
-/// Why a credential is refused. None of them holds anything of the credential itself.
+/// Why a caller is refused. None of them holds anything of the credential itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// None was sent.
@@ -56,6 +56,9 @@ pub enum Refusal {
     /// The API key's time is over.
     #[error("the API key has expired")]
     ExpiredKey,
+    /// The credential is good, and its tenant is suspended.
+    #[error("the caller's tenant is suspended")]
+    SuspendedTenant,
 }
 
 impl Refusal {
@@ -68,6 +71,7 @@ impl Refusal {
             Self::ApiKey => "key_invalid",
             Self::RevokedKey => "key_revoked",
             Self::ExpiredKey => "key_expired",
+            Self::SuspendedTenant => "tenant_suspended",
             _ => "invalid",
         }
     }

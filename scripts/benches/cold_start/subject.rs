@@ -13,7 +13,7 @@ use crate::world::{Identity, World};
 
 /// What each function is asked first: `events/<function>/<case>.json`. What a request waits for is asked where
 /// there is a choice, so none that writes.
-const FIRST: [&str; 13] = [
+const FIRST: [&str; 14] = [
     "api-keys/list",
     "assignments/list",
     "audit/list",
@@ -22,6 +22,7 @@ const FIRST: [&str; 13] = [
     "entities/get",
     "events/list",
     "roles/get",
+    "tenants/list",
     "audit-append/queue",
     "audit-verify/minutely",
     "authorizer/no-token",

@@ -7,6 +7,7 @@
 
 mod ask;
 mod assertions;
+mod bootstrap;
 mod compliance;
 mod crash;
 mod dlq;

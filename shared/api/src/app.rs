@@ -8,8 +8,9 @@ use domain::entity_type::{Registry, TypeName};
 use domain::event::DELIVERY_ATTEMPTS_MAX;
 use domain::id::{Ids, TenantId};
 use domain::ledger::checkpoint::Origin;
+use domain::limit::plan::Plan;
 use domain::time::Clock;
-use store::{Chance, EpochSource, Store, Tables};
+use store::{Chance, EpochSource, Limiter, Store, Tables};
 
 use crate::cache::CacheConfig;
 use crate::connector::OneConnector;
@@ -81,6 +82,8 @@ pub struct Config {
     pub cache: Option<CacheConfig>,
     /// `EPR_ENTITY_TYPES`: types that entities may have beside the built-in ones, with commas between them.
     pub entity_types: Vec<TypeName>,
+    /// `EPR_RATE_LIMITS`: a tier, or JSON as [`Plan::parse`] reads it; no limits, when `off` or not set.
+    pub rate_limits: Option<Plan>,
     /// `EPR_TOKEN_ISSUERS`: who is trusted to say who calls, in JSON; nobody, when not set.
     pub token_issuers: String,
     /// `EPR_TOKEN_SECRET`: the secret of the issuer that is said to have it there.
@@ -171,6 +174,7 @@ impl Config {
             cache: CacheConfig::from_variables(set)?,
             public_url,
             entity_types,
+            rate_limits: crate::limit::configured(set)?,
             token_issuers: set("EPR_TOKEN_ISSUERS").unwrap_or_default(),
             token_secret: set("EPR_TOKEN_SECRET").map(Sealed::new),
         })
@@ -234,9 +238,9 @@ impl App {
         let aws = aws.timeout_config(timeouts).http_client(OneConnector::default()).load().await;
         let client = aws_sdk_dynamodb::Client::new(&aws);
         let app = Self::new(config, client, Clock::system(), Ids::by_time());
-        let epochs = app.config.cache.as_ref().map(|cache| cache.epochs(&aws, &app.clock));
-        let app = match epochs.transpose()? {
-            Some(epochs) => app.with_epochs(epochs),
+        let opened = app.config.cache.as_ref().map(|cache| cache.open(&aws, &app.clock));
+        let app = match opened.transpose()? {
+            Some((epochs, limiter)) => app.with_epochs(epochs).with_limiter(limiter),
             None => app,
         };
         Ok((app, aws))
@@ -267,6 +271,12 @@ impl App {
     #[must_use]
     pub fn with_chance(self, chance: Chance) -> Self {
         Self { store: self.store.with_chance(chance), ..self }
+    }
+
+    /// The same surroundings with requests counted elsewhere than in the tables.
+    #[must_use]
+    pub fn with_limiter(self, limiter: Limiter) -> Self {
+        Self { store: self.store.with_limiter(limiter), ..self }
     }
 
     /// The same surroundings with someone who signs checkpoints.

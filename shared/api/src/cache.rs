@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use domain::time::Clock;
-use store::{CacheAccess, EpochSource};
+use store::{CacheAccess, EpochSource, Limiter};
 
 use crate::app::ConfigError;
 
@@ -114,13 +114,13 @@ impl CacheConfig {
         Ok(Some(Self { place, prefix, ttl: Duration::from_secs(ttl) }))
     }
 
-    /// The epochs in this cache. The connection is begun, and not waited for.
+    /// The epochs in this cache, and the counts of requests. The connection is begun, and not waited for.
     #[cfg(feature = "valkey")]
-    pub(crate) fn epochs(
+    pub(crate) fn open(
         &self,
         aws: &SdkConfig,
         clock: &Clock,
-    ) -> Result<EpochSource, ConfigError> {
+    ) -> Result<(EpochSource, Limiter), ConfigError> {
         let door = match &self.place {
             CachePlace::Address(access) => store::CacheDoor::fixed(access.clone()),
             CachePlace::Serverless { name, user } => {
@@ -128,15 +128,19 @@ impl CacheConfig {
             }
         };
         let limits = store::CacheLimits::default();
-        let epochs = store::Valkey::new(door, &self.prefix, self.ttl, limits);
-        epochs.connect_ahead();
+        let cache = store::Valkey::new(door, &self.prefix, self.ttl, limits);
+        cache.connect_ahead();
         tracing::info!(cache = %self.place, "epochs are kept in a cache");
-        Ok(EpochSource::valkey(epochs))
+        Ok((EpochSource::valkey(cache.clone()), Limiter::valkey(cache)))
     }
 
     /// There is no client of a cache in this build.
     #[cfg(not(feature = "valkey"))]
-    pub(crate) fn epochs(&self, _: &SdkConfig, _: &Clock) -> Result<EpochSource, ConfigError> {
+    pub(crate) fn open(
+        &self,
+        _: &SdkConfig,
+        _: &Clock,
+    ) -> Result<(EpochSource, Limiter), ConfigError> {
         let form = "left out for this function, which was built without the feature `valkey`";
         Err(ConfigError::Invalid(URL, form))
     }

@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use domain::id::{PrincipalId, TenantId};
 use domain::principal::{Principal, PrincipalType};
+use domain::tenant::Tier;
 use domain::time::Timestamp;
 use http::HeaderMap;
 use http::request::Parts;
@@ -38,6 +39,11 @@ pub struct Caller {
     pub scopes: Option<Vec<String>>,
     /// How the caller was authenticated: `local`, `iam`, `jwt`, `api_key`, and later `impersonated`.
     pub via: String,
+    /// Whether the identity carries no tenant, so that the request named it: an operator's.
+    pub crosses_tenants: bool,
+    /// What the caller's own tenant is served as; `None` for an identity without a tenant, and for a tenant that
+    /// is not registered.
+    pub tier: Option<Tier>,
 }
 
 impl Caller {
@@ -54,14 +60,15 @@ impl Caller {
         let authenticated = Authenticated::by_lambda_authorizer(authorizer)
             .or_else(|| Authenticated::by_iam(context))
             .ok_or_else(Problem::unauthenticated)?;
-        let Authenticated { own_tenant, principal, scopes, via, good_until } = authenticated;
+        let Authenticated { own_tenant, principal, scopes, via, tier, good_until } = authenticated;
         let arrived = parts.extensions.get::<Arrived>().map(|arrived| arrived.0.as_seconds());
         // API Gateway may remember what the authorizer said for longer than it holds.
         if good_until.is_some_and(|until| arrived.is_none_or(|arrived| arrived >= until)) {
             return Err(Problem::expired());
         }
+        let crosses_tenants = own_tenant.is_none();
         let tenant_id = tenant(own_tenant, &parts.headers)?;
-        Ok(Self { tenant_id, principal, scopes, via })
+        Ok(Self { tenant_id, principal, scopes, via, crosses_tenants, tier })
     }
 }
 
@@ -72,6 +79,7 @@ struct Authenticated {
     principal: Principal,
     scopes: Option<Vec<String>>,
     via: String,
+    tier: Option<Tier>,
     /// The second since 1970 in which this ends.
     good_until: Option<i64>,
 }
@@ -96,6 +104,8 @@ impl Authenticated {
             },
             scopes: field("scopes").map(words),
             via: via.to_owned(),
+            // A tier that is not known here yet is the least one.
+            tier: field("tier").map(|tier| Tier::parse(tier).unwrap_or_default()),
             // What cannot be read ended long ago.
             good_until: field("good_until").map(|until| until.parse().unwrap_or_default()),
         })
@@ -113,6 +123,7 @@ impl Authenticated {
             },
             scopes: None,
             via: "iam".to_owned(),
+            tier: None,
             good_until: None,
         })
     }
@@ -233,6 +244,7 @@ mod tests {
             let caller =
                 |named: &[&'static str]| Caller::of(&with_tenant(parts(authorizer.clone()), named));
             assert_eq!(caller(&["acme"]).unwrap().tenant_id.as_str(), "acme");
+            assert!(caller(&["acme"]).unwrap().crosses_tenants);
             assert_eq!(caller(&[]).unwrap().tenant_id.as_str(), TENANT_DEFAULT);
             assert_eq!(caller(&["acme", "acme"]).unwrap_err().status, 400);
         }
@@ -245,6 +257,7 @@ mod tests {
         };
         for named in [&[][..], &["own"], &["own", "own"]] {
             assert_eq!(caller(named).unwrap().tenant_id.as_str(), "own", "{named:?}");
+            assert!(!caller(named).unwrap().crosses_tenants);
         }
         for named in [&["acme"][..], &["own", "acme"], &["acme", "own"], &[""], &["a b"], &["OWN"]]
         {
@@ -271,6 +284,26 @@ mod tests {
             let authorizer = token(json!({"tenant_id": "own", "refusal": refusal}));
             let problem = Caller::of(&parts(authorizer)).unwrap_err();
             assert_eq!((problem.status.as_u16(), problem.code), (401, code));
+        }
+    }
+
+    #[test]
+    fn a_caller_of_a_suspended_tenant_is_told_so_and_not_to_authenticate() {
+        let authorizer = token(json!({"tenant_id": "own", "refusal": "tenant_suspended"}));
+        let problem = Caller::of(&parts(authorizer)).unwrap_err();
+        assert_eq!((problem.status.as_u16(), problem.code), (403, "tenant_suspended"));
+    }
+
+    #[test]
+    fn a_tier_that_is_not_known_is_the_least_one() {
+        for (said, tier) in [
+            (json!({"tier": "premium"}), Some(Tier::Premium)),
+            (json!({"tier": "platinum"}), Some(Tier::Free)),
+            (json!({}), None),
+        ] {
+            let mut authorizer = token(said);
+            authorizer["lambda"]["tenant_id"] = json!("own");
+            assert_eq!(Caller::of(&parts(authorizer)).unwrap().tier, tier);
         }
     }
 

@@ -52,15 +52,15 @@ async fn answer(app: &App, request: Request, next: Next) -> Response {
 
 async fn run(app: &App, request: Request, next: Next) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
-    let tenant_id = Caller::of(&parts)?.tenant_id;
+    let caller = Caller::of(&parts)?;
     let body = read_whole(body).await?;
-    let slot = slot(&parts, &body)?;
+    let slot = slot(&parts, caller, &body)?;
     parts.extensions.insert(slot.clone());
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     if response.status().is_success() {
         return Ok(response);
     }
-    let Some(receipt) = app.store.receipt_read(&tenant_id, &slot, app.clock.now()).await? else {
+    let Some(receipt) = app.store.receipt_read(&slot, app.clock.now()).await? else {
         return Ok(response);
     };
     if receipt.fingerprint != slot.fingerprint {
@@ -75,8 +75,7 @@ async fn run(app: &App, request: Request, next: Next) -> Result<Response, Proble
 }
 
 /// Where the receipt of a request is kept.
-fn slot(parts: &Parts, body: &[u8]) -> Result<ReceiptSlot, Problem> {
-    let caller = Caller::of(parts)?;
+fn slot(parts: &Parts, caller: Caller, body: &[u8]) -> Result<ReceiptSlot, Problem> {
     let key =
         parts.headers.get(KEY_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let legal = !key.is_empty()
@@ -91,6 +90,7 @@ fn slot(parts: &Parts, body: &[u8]) -> Result<ReceiptSlot, Problem> {
     }
     let route = parts.extensions.get::<MatchedPath>().map_or(parts.uri.path(), MatchedPath::as_str);
     Ok(ReceiptSlot {
+        tenant_id: caller.tenant_id,
         principal: caller.principal,
         method: parts.method.to_string(),
         route: route.to_owned(),

@@ -18,6 +18,7 @@ pub mod health;
 mod idempotency;
 pub mod key_file;
 pub mod ledger;
+mod limit;
 mod logging;
 mod metrics;
 mod mutation;

@@ -110,10 +110,11 @@ fn of_delivery(
 }
 
 /// Latency, errors and capacity by function and route; and, where it happened, how often the cache of epochs
-/// did not answer.
+/// did not answer, and that the request could not be counted.
 fn of_request(namespace: &str, observed: &Observed<'_>, at: Timestamp) -> Value {
     let unread = observed.usage.epochs_unread;
     let unread = if unread == 0 { Value::Null } else { json!(unread) };
+    let uncounted = if observed.usage.limit_unknown { json!(1) } else { Value::Null };
     let is_client_error = (400..500).contains(&observed.status);
     let metrics = [
         ("Latency", "Milliseconds", json!(observed.duration_milliseconds)),
@@ -123,6 +124,7 @@ fn of_request(namespace: &str, observed: &Observed<'_>, at: Timestamp) -> Value 
         ("WriteUnits", "Count", json!(observed.usage.write_units)),
         ("RoundTrips", "Count", json!(observed.usage.round_trips)),
         ("EpochsUnread", "Count", unread),
+        ("RateLimitUnavailable", "Count", uncounted),
     ];
     let route = format!("{} {}", observed.method, observed.route);
     let members = [
@@ -182,10 +184,10 @@ mod tests {
             assert!(line[dimension.as_str().unwrap()].is_string(), "{dimension}");
         }
         assert_eq!((&line["ServerErrors"], &line["ClientErrors"]), (&json!(1), &json!(0)));
-        assert_eq!(line.get("EpochsUnread"), None);
-        let observed =
-            Observed { usage: Usage { epochs_unread: 2, ..Usage::default() }, ..observed };
+        assert_eq!((line.get("EpochsUnread"), line.get("RateLimitUnavailable")), (None, None));
+        let usage = Usage { epochs_unread: 2, limit_unknown: true, ..Usage::default() };
+        let observed = Observed { usage, ..observed };
         let line = of_request("EPR", &observed, Timestamp::from_microseconds(1_000).unwrap());
-        assert_eq!(line["EpochsUnread"], 2);
+        assert_eq!((&line["EpochsUnread"], &line["RateLimitUnavailable"]), (&json!(2), &json!(1)));
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use domain::change::Act;
-use domain::id::PrincipalId;
+use domain::id::{PrincipalId, TenantId};
 use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderMap, header};
@@ -46,6 +46,13 @@ impl Mutation {
         &self.act
     }
 
+    /// The same request, of which the change belongs to another tenant than the caller's: the events and the audit
+    /// entry are that tenant's, the receipt stays the caller's.
+    #[must_use]
+    pub fn within(self, tenant_id: TenantId) -> Self {
+        Self { act: Act { tenant_id, ..self.act }, ..self }
+    }
+
     /// What the store is to commit with a change: who does it, and the answer to remember.
     pub fn intent(&self, answer: &Answer) -> Intent<'_> {
         Intent { act: &self.act, receipt: self.slot.as_ref().map(|slot| (slot, answer.encode())) }
@@ -60,7 +67,7 @@ impl Mutation {
     /// receipt: the layer around it then gives the receipt's answer. 1 RCU with an idempotency key.
     pub async fn check_unanswered(&self, store: &Store) -> Result<(), Problem> {
         let Some(slot) = &self.slot else { return Ok(()) };
-        match store.receipt_read(&self.act.tenant_id, slot, self.act.at).await? {
+        match store.receipt_read(slot, self.act.at).await? {
             Some(_) => Err(store::Error::Conflict(store::Guard::Receipt).into()),
             None => Ok(()),
         }

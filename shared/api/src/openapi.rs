@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document, made from the endpoints themselves.
 
 mod document;
+mod limits;
 mod responses;
 mod trail;
 

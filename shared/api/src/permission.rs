@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use domain::capability::{Capability, canonical};
+use domain::capability::{ADMIN_ACCESS, Capability, canonical};
 use http::request::Parts;
 
 use crate::caller::Caller;
@@ -24,8 +24,13 @@ pub(crate) async fn permitted(
 }
 
 fn check(needed: Capability, parts: &Parts) -> Result<(), Problem> {
-    if Caller::of(parts)?.is_limited_to_others_than(needed.action) {
+    let caller = Caller::of(parts)?;
+    if caller.is_limited_to_others_than(needed.action) {
         return Err(Problem::insufficient_scope(needed.action));
+    }
+    // As long as no grant counts here, who has no tenant of their own is an operator.
+    if needed == ADMIN_ACCESS && !caller.crosses_tenants {
+        return Err(Problem::forbidden(needed.action));
     }
     Ok(())
 }

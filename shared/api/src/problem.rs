@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use domain::limit::{Verdict, Window};
 use domain::refusal::Refusal;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -36,6 +37,17 @@ pub(crate) const FOREIGN_TENANT: (&str, &str) =
 /// The code of 403 for a token or key that is not for what was asked (RFC 6750, section 3.1).
 pub(crate) const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
 
+/// The code of 429.
+pub(crate) const RATE_LIMITED: &str = "rate_limited";
+
+/// The code of 403 for a caller of a tenant that is suspended, and what it means.
+pub(crate) const TENANT_SUSPENDED: (&str, &str) =
+    ("tenant_suspended", "the tenant is suspended; its operator can say why");
+
+/// The code of 403 for a caller who lacks a permission, and what it means.
+pub(crate) const FORBIDDEN: (&str, &str) =
+    ("forbidden", "this needs the permission `admin:access`, which the caller does not hold");
+
 /// What was wrong with one part of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
@@ -68,6 +80,8 @@ pub struct Problem {
     pub permission: Option<&'static str>,
     /// When to try again, in seconds.
     pub retry_after: Option<u32>,
+    /// The window whose limit was reached, where that is the reason.
+    pub limit_type: Option<Window>,
     /// What the server alone should know; logged once, never sent.
     pub cause: Option<String>,
     /// Whether someone else's write came between read and write, so that trying again makes sense.
@@ -83,6 +97,7 @@ impl Problem {
             errors: Vec::new(),
             permission: None,
             retry_after: None,
+            limit_type: None,
             cause: None,
             lost_race: false,
         }
@@ -121,10 +136,13 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, EXPIRED.0, EXPIRED.1)
     }
 
-    /// 401, with the code that the authorizer gave its refusal.
+    /// 401, with the code that the authorizer gave its refusal; 403 where it is not for the credential.
     pub(crate) fn refused(code: &str) -> Self {
         let (code, detail) = match code {
             "missing" => return Self::unauthenticated(),
+            "tenant_suspended" => {
+                return Self::new(StatusCode::FORBIDDEN, TENANT_SUSPENDED.0, TENANT_SUSPENDED.1);
+            }
             "expired" => EXPIRED,
             "key_invalid" => KEY_INVALID,
             "key_revoked" => KEY_REVOKED,
@@ -146,6 +164,16 @@ impl Problem {
         Self {
             permission: Some(permission),
             ..Self::new(StatusCode::FORBIDDEN, INSUFFICIENT_SCOPE, detail)
+        }
+    }
+
+    /// 403: the caller lacks a permission.
+    pub(crate) fn forbidden(permission: &'static str) -> Self {
+        let detail =
+            format!("this needs the permission `{permission}`, which the caller does not hold");
+        Self {
+            permission: Some(permission),
+            ..Self::new(StatusCode::FORBIDDEN, FORBIDDEN.0, detail)
         }
     }
 
@@ -181,6 +209,21 @@ impl Problem {
     pub fn too_large() -> Self {
         let detail = format!("the body is larger than {} bytes", crate::BODY_BYTES_MAX);
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    }
+
+    /// 429: as many requests as may pass in some time have passed.
+    pub fn rate_limited(verdict: &Verdict) -> Self {
+        let (limit, seconds) = (verdict.limit, verdict.limit_type.seconds());
+        let detail = format!(
+            "the tenant may send {limit} requests of this kind in {seconds} s, and has; \
+             repeat the request after {} s",
+            verdict.retry_after_seconds
+        );
+        Self {
+            retry_after: u32::try_from(verdict.retry_after_seconds).ok(),
+            limit_type: Some(verdict.limit_type),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, RATE_LIMITED, detail)
+        }
     }
 
     /// 500: a defect of ours.
@@ -260,6 +303,9 @@ impl Problem {
         if let (Some(members), Some(permission)) = (body.as_object_mut(), self.permission) {
             members.insert("permission".to_owned(), json!(permission));
         }
+        if let (Some(members), Some(limit_type)) = (body.as_object_mut(), self.limit_type) {
+            members.insert("limit_type".to_owned(), json!(limit_type.name()));
+        }
         body
     }
 }
@@ -279,7 +325,7 @@ impl From<store::Error> for Problem {
                 "idempotency_key_in_use",
                 "a request with this idempotency key was just answered",
             ),
-            store::Error::Conflict(Guard::Id | Guard::Name | Guard::Tuple) => {
+            store::Error::Conflict(Guard::Id | Guard::Name | Guard::Reference | Guard::Tuple) => {
                 Self::conflict("exists", "it exists already")
             }
             store::Error::Conflict(Guard::Event) | store::Error::Defect(_) => Self::defect(cause),

@@ -8,10 +8,12 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter};
 use domain::capability::Capability;
+use domain::limit::RouteClass;
 use http::Method;
 
 use crate::app::App;
 use crate::idempotency::idempotent;
+use crate::limit::limited;
 use crate::observe::observe;
 use crate::openapi::Operation;
 use crate::permission::permitted;
@@ -51,15 +53,28 @@ impl Endpoint {
         Self { is_plain: true, ..self }
     }
 
-    /// The handler with what is around it: from outside in, the form of its refusals, whether the caller may, and
-    /// whether the request was answered before.
+    /// The class whose limits count its requests; `None` where none do, because everyone may ask.
+    pub fn limited_as(&self) -> Option<RouteClass> {
+        let class = match self.method {
+            _ if self.mutates => RouteClass::Write,
+            Method::POST => RouteClass::Decide,
+            _ => RouteClass::Read,
+        };
+        self.needs.map(|_| class)
+    }
+
+    /// The handler with what is around it: from outside in, the form of its refusals, whether the tenant asks too
+    /// often, whether the caller may, and whether the request was answered before.
     fn layered(self, app: &App) -> MethodRouter<App> {
-        let mut handler = self.handler;
+        let (class, mut handler) = (self.limited_as(), self.handler);
         if self.mutates {
             handler = handler.layer(from_fn_with_state(app.clone(), idempotent));
         }
         if let Some(needed) = self.needs {
             handler = handler.layer(from_fn_with_state(needed, permitted));
+        }
+        if let Some(class) = class.filter(|_| app.config.rate_limits.is_some()) {
+            handler = handler.layer(from_fn_with_state((class, app.clone()), limited));
         }
         if self.is_plain {
             handler = handler.layer(map_response(|mut response: Response| async {

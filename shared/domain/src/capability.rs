@@ -73,6 +73,7 @@ api! {
     API_KEY_CREATE = "api_key:create", "API keys", "Make API keys for oneself.";
     API_KEY_READ = "api_key:read", "API keys", "Read and list API keys, without their secrets.";
     API_KEY_REVOKE = "api_key:revoke", "API keys", "Revoke API keys.";
+    ADMIN_ACCESS = "admin:access", "Administration", "Act across tenants, and register, change and suspend them.";
     API_KEY_DELETE = "api_key:delete", "API keys", "Delete API keys that are no longer in use.";
 }
 

@@ -18,6 +18,9 @@ pub const ID_PATTERN: &str = "^[A-Za-z0-9._:@-]{1,128}$";
 /// Identifiers that begin so belong to the product itself; no client may choose one for a role.
 pub const RESERVED_PREFIX: &str = "system:";
 
+/// See [`TenantId::registry`].
+const REGISTRY: &str = "system:tenants";
+
 /// The principal id that stands for every principal of a type.
 pub const EVERY_PRINCIPAL: &str = "*";
 
@@ -142,6 +145,13 @@ ids! {
     EventId;
     /// An API key.
     ApiKeyId;
+}
+
+impl TenantId {
+    /// The product's own, which has the registry of tenants, and the events and the chain of what changes it.
+    pub fn registry() -> Self {
+        Self(REGISTRY.into())
+    }
 }
 
 /// A principal within its type. `*`, every principal of the type, is legal only on an assignment.

@@ -7,7 +7,8 @@
 //! [`membership`] and [`principal`] the things, [`condition`] what a grant may hang on, [`decision`] the
 //! question they answer, and [`change`] what a write leaves behind (an event and an audit entry).
 //! [`event`] is how any event looks, ours or another's, and [`cloud_event`] how others write it.
-//! [`ledger`] is where audit entries end up. [`api_key`] is by what a program calls.
+//! [`ledger`] is where audit entries end up. [`api_key`] is by what a program calls, [`limit`] how often it may, and
+//! [`tenant`] whose all of it is.
 
 pub mod api_key;
 pub mod assignment;
@@ -24,11 +25,14 @@ pub mod grants;
 pub mod hash;
 pub mod id;
 pub mod ledger;
+pub mod limit;
 pub mod lineage;
 pub mod membership;
 pub mod permission;
 pub mod principal;
 pub mod refusal;
 pub mod role;
+pub mod slug;
+pub mod tenant;
 pub mod text;
 pub mod time;

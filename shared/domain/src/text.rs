@@ -74,6 +74,12 @@ texts! {
     RoleName: 3..=120;
     /// What an API key is called.
     ApiKeyName: 1..=120;
+    /// What a tenant is called.
+    TenantName: 1..=120;
+    /// What a tenant is in another system, such as the number of a workspace; unique over all tenants.
+    ExternalReference: 1..=128;
+    /// Why a tenant is suspended.
+    SuspensionReason: 1..=512;
     /// What a role is for.
     Description: 0..=512;
     /// What happened, such as `document.verified`.

@@ -28,7 +28,7 @@ pub enum Authorizer {
     /// Lets everyone in. For one machine: [`crate::server::serve`] binds it to loopback only.
     Off,
     /// The function that the template declares.
-    On(::authorizer::Authorizer),
+    On(Box<::authorizer::Authorizer>),
 }
 
 impl Authorizer {
@@ -38,12 +38,12 @@ impl Authorizer {
         Self::Off
     }
 
-    /// The same, which also takes the API keys of a store.
+    /// The same, which also takes the API keys of a store, and asks its registry of tenants.
     #[must_use]
-    pub(crate) fn with_keys_in(self, store: &Store) -> Self {
+    pub(crate) fn with_store(self, store: &Store) -> Self {
         match self {
             Self::Off => Self::Off,
-            Self::On(authorizer) => Self::On(authorizer.with_keys_in(store.clone())),
+            Self::On(authorizer) => Self::On(Box::new(authorizer.with_store(store.clone()))),
         }
     }
 

@@ -15,9 +15,10 @@ use aws_sdk_dynamodb::Client;
 use axum::body::Body;
 use domain::entity_type::TypeName;
 use domain::id::Ids;
+use domain::limit::plan::Plan;
 use domain::time::Clock;
 use http::{Request, Response};
-use store::{Chance, EpochSource};
+use store::{Chance, EpochSource, Limiter};
 
 use crate::authorizer::Authorizer;
 use crate::embedded::{Embedded, EmbeddedError};
@@ -46,6 +47,11 @@ pub fn functions() -> Vec<(Routes, &'static str, &'static str)> {
             api_keys::routes(),
             "API keys",
             "Secrets by which programs call: made and shown once, listed, revoked, deleted.",
+        ),
+        (
+            tenants::routes(),
+            "Tenants",
+            "Who there is, in which tier, and whether its callers are let in. For operators of the deployment.",
         ),
         (authorize::routes(), "Authorization", "The decision, and the health of the service."),
         (
@@ -117,6 +123,10 @@ pub struct Surroundings {
     pub entity_types: Vec<TypeName>,
     /// Of which decisions the audit ledger hears.
     pub audit_decisions: AuditDecisions,
+    /// How many requests of which tenant pass; all, without it.
+    pub rate_limits: Option<Plan>,
+    /// Where they are counted, if not where the epochs live.
+    pub limiter: Option<Limiter>,
 }
 
 impl Default for Surroundings {
@@ -131,6 +141,8 @@ impl Default for Surroundings {
             public_url: None,
             entity_types: Vec::new(),
             audit_decisions: AuditDecisions::default(),
+            rate_limits: None,
+            limiter: None,
         }
     }
 }
@@ -190,15 +202,22 @@ impl System {
         let Surroundings { clock, ids, chance, authorizer, .. } = surroundings.clone();
         let key_file = embedded.folder().map(|folder| folder.path.join(KEY_FILE));
         let notary = Notary::with_own_key(key_file.as_deref(), DEPLOYMENT_DEFAULT)?;
+        let limiter = surroundings.limiter.clone().unwrap_or_else(|| match surroundings.epochs {
+            Some(_) => Limiter::table(),
+            None => Limiter::in_process(),
+        });
         let app = |function: &Function| {
             let Surroundings { public_url, entity_types, audit_decisions, epochs, .. } =
                 surroundings.clone();
+            let rate_limits = surroundings.rate_limits.clone();
             let config = config_of(function)?;
-            let config = Config { public_url, entity_types, audit_decisions, ..config };
+            let config =
+                Config { public_url, entity_types, audit_decisions, rate_limits, ..config };
             let app = App::new(config, dynamodb.clone(), clock.clone(), ids.clone());
             let app = app.with_messaging(senders.clone()).with_notary(notary.clone());
             let app = app.with_chance(chance.clone());
             let app = app.with_epochs(epochs.unwrap_or_else(|| embedded.epochs()));
+            let app = app.with_limiter(limiter.clone());
             Ok((function.folder.clone(), app))
         };
         let apps: HashMap<String, App> =
@@ -217,7 +236,7 @@ impl System {
             }
         }
         let authorizer = match apps.get("authorizer") {
-            Some(app) => authorizer.with_keys_in(&app.store),
+            Some(app) => authorizer.with_store(&app.store),
             None => authorizer,
         };
         let gateway = Gateway::new(&template, routers, authorizer)?;

@@ -10,6 +10,8 @@ pub enum Guard {
     Id,
     /// Something with this name exists.
     Name,
+    /// Something with this external reference exists.
+    Reference,
     /// The principal holds this role here already, or is a member already.
     Tuple,
     /// The thing changed, or went, since it was read.

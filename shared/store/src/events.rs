@@ -85,7 +85,7 @@ pub fn event_id_of(tenant: &TenantId, source: &EventSource, id: &CorrelationId) 
 /// The id of an event without correlation id that a request with an idempotency key hands in, at a place
 /// among several: the same when the request is sent again.
 pub fn event_id_in(tenant: &TenantId, slot: &ReceiptSlot, place: usize) -> EventId {
-    let ReceiptSlot { principal, method, route, idempotency_key, fingerprint } = slot;
+    let ReceiptSlot { principal, method, route, idempotency_key, fingerprint, .. } = slot;
     let place = place.to_string();
     let parts = [
         "request",

@@ -21,7 +21,11 @@
 //! | epochs that the tenant shares | `epochs` | `shared` |
 //! | shape of the entity tree, of the group graph | `graph/<name>` | `version` |
 //! | API key | `api-keys` | `key/<id>` |
+//! | tenant (of the tenant `system:tenants`) | `tenants` | `tenant/<id>` |
+//! | tenant's slug, taken (likewise) | `tenant-slug/<slug>` | `guard` |
+//! | tenant's external reference, taken (likewise) | `tenant-reference/<reference>` | `guard` |
 //! | idempotency receipt | `receipt/<type>/<id>/<method>/<route>/<key>` | `receipt` |
+//! | count of the requests of a class | `rate-limit/<class>` | `count` |
 //! | secret that seals cursors | `secret` | `cursor` |
 //! | event (events table) | `event/<event id>` | `event` |
 //! | audit entry on its way (events table) | `audit-outbox/<event id>` | `audit` |
@@ -50,6 +54,7 @@
 #[cfg(feature = "valkey")]
 mod cache;
 mod ledger;
+mod limits;
 mod listings;
 
 use std::collections::HashMap;
@@ -58,7 +63,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::entity_type::TypeName;
 use domain::id::{ApiKeyId, AssignmentId, EntityId, EventId, PrincipalId, RoleId, TenantId};
 use domain::principal::Principal;
-use domain::text::{EntityName, RoleName};
+use domain::slug::Slug;
+use domain::text::{EntityName, ExternalReference, RoleName};
 use sha2::{Digest, Sha256};
 
 use crate::item::{Item, text};
@@ -66,6 +72,7 @@ use crate::receipt::ReceiptSlot;
 #[cfg(feature = "valkey")]
 pub(crate) use cache::*;
 pub(crate) use ledger::*;
+pub(crate) use limits::*;
 pub(crate) use listings::*;
 
 /// The sort key of every entity.
@@ -164,6 +171,26 @@ pub(crate) fn api_key(tenant: &TenantId, id: &ApiKeyId) -> Key {
     key(tenant, "api-keys", &[], format!("{API_KEY_PREFIX}{id}"))
 }
 
+/// The partition of all tenants that are registered: one of the product's own, like their guards.
+pub(crate) fn tenants() -> String {
+    partition(&TenantId::registry(), "tenants", &[])
+}
+
+/// What the sort keys of tenants begin with.
+pub(crate) const TENANT_PREFIX: &str = "tenant/";
+
+pub(crate) fn tenant(id: &TenantId) -> Key {
+    key(&TenantId::registry(), "tenants", &[], format!("{TENANT_PREFIX}{id}"))
+}
+
+pub(crate) fn tenant_slug(slug: &Slug) -> Key {
+    key(&TenantId::registry(), "tenant-slug", &[slug.as_str()], "guard")
+}
+
+pub(crate) fn tenant_reference(reference: &ExternalReference) -> Key {
+    key(&TenantId::registry(), "tenant-reference", &[reference.as_str()], "guard")
+}
+
 /// The partition of all that is known of a principal.
 pub(crate) fn principal(tenant: &TenantId, principal: &Principal) -> String {
     partition(tenant, "principal", &[principal.kind.as_str(), principal.id.as_str()])
@@ -235,10 +262,10 @@ pub(crate) fn graph(tenant: &TenantId, name: &str) -> Key {
     key(tenant, "graph", &[name], "version")
 }
 
-pub(crate) fn receipt(tenant: &TenantId, slot: &ReceiptSlot) -> Key {
-    let ReceiptSlot { principal, method, route, idempotency_key, .. } = slot;
+pub(crate) fn receipt(slot: &ReceiptSlot) -> Key {
+    let ReceiptSlot { tenant_id, principal, method, route, idempotency_key, .. } = slot;
     let parts = [principal.kind.as_str(), principal.id.as_str(), method, route, idempotency_key];
-    key(tenant, "receipt", &parts, "receipt")
+    key(tenant_id, "receipt", &parts, "receipt")
 }
 
 pub(crate) fn cursor_secret(tenant: &TenantId) -> Key {
@@ -302,6 +329,19 @@ mod tests {
         // A tenant whose name looks like another's prefix stays apart.
         let id = EntityId::parse("x").unwrap();
         assert_ne!(entity(&tenant("1:t"), &id), entity(&tenant("t"), &id));
+    }
+
+    /// The template's policies name it.
+    #[test]
+    fn the_registry_of_tenants_is_in_a_partition_of_the_products_own() {
+        assert_eq!(tenants(), "14:system:tenants/tenants");
+        let (slug, reference) =
+            (Slug::parse("acme").unwrap(), ExternalReference::parse("207732").unwrap());
+        let acme = super::tenant(&tenant("acme"));
+        assert_eq!((acme.pk.as_str(), acme.sk.as_str()), (tenants().as_str(), "tenant/acme"));
+        for guard in [tenant_slug(&slug).pk, tenant_reference(&reference).pk] {
+            assert!(guard.starts_with("14:system:tenants/tenant-"), "{guard}");
+        }
     }
 
     #[test]

@@ -33,6 +33,11 @@
 //! | API key by id | `GetItem` | 1 RCU | 3,000 calls/s by the keys of one tenant, but for what API Gateway remembers |
 //! | API keys of a tenant | `Query` | 1 RCU per 4 KiB | the same partition |
 //! | note that an API key was used | one conditional `UpdateItem`, once an hour | 1 WCU | no shared item |
+//! | count requests against a limit | one conditional `UpdateItem` for a block of them, see `limits.rs` | 1 WCU a block, a tenant's first in two days 1 more | 1,000 blocks/s of one tenant and class |
+//! | tenant by id | `GetItem` | 1 RCU | 3,000 reads/s of all tenants: the authorizer of each process remembers them |
+//! | tenant by slug or external reference | its guard, then the tenant: two `GetItem` | 2 RCU | the same partition |
+//! | tenants | `Query` | 1 RCU per 4 KiB | the same partition |
+//! | register, change tenant | transaction: tenant, its guards, event, audit, receipt | 8 WCU + 2 per guard | 500 changes/s of all tenants |
 //! | receipt by key | `GetItem` | 1 RCU | no shared item |
 //! | event, audit entry | rows of the change's transaction | 2 WCU each, and 2 or 1 for indexes | no shared item |
 //! | hand in an event | one conditional `PutItem`, see `events.rs` | 3 WCU | 4,000 events/s of one tenant: the shards of its indexes |
@@ -59,6 +64,7 @@ mod insert;
 mod item;
 mod key;
 pub mod ledger;
+mod limits;
 mod lineage;
 mod memberships;
 mod memory;
@@ -71,6 +77,7 @@ mod read;
 mod receipt;
 mod roles;
 mod search;
+mod tenants;
 
 use std::sync::Arc;
 
@@ -90,6 +97,7 @@ pub use epochs::{Limits as CacheLimits, Valkey};
 pub use error::{Error, Guard};
 pub use events::{EventFilter, Ingested, event_id_in, event_id_of};
 pub use graph::Graph;
+pub use limits::{LIMITER_MILLISECONDS_MAX, LIMITER_PAUSE_SECONDS, Limiter};
 pub use outbox::{AuditRow, OutboxRow, Record};
 pub use pause::Chance;
 pub use read::Page;
@@ -115,6 +123,7 @@ pub struct Store {
     ids: Ids,
     secrets: Arc<cursor::Secrets>,
     epochs: EpochSource,
+    limiter: Limiter,
     memory: Arc<Memory>,
     chance: Chance,
 }
@@ -128,6 +137,7 @@ impl Store {
             ids,
             secrets: Arc::default(),
             epochs: EpochSource::default(),
+            limiter: Limiter::default(),
             memory: Arc::default(),
             chance: Chance::default(),
         }
@@ -148,6 +158,12 @@ impl Store {
     /// Where its chance comes from.
     pub fn chance(&self) -> &Chance {
         &self.chance
+    }
+
+    /// The same store that counts requests elsewhere. Whatever serves requests must count them there.
+    #[must_use]
+    pub fn with_limiter(self, limiter: Limiter) -> Self {
+        Self { limiter, ..self }
     }
 
     /// Whether the core table answers. 1 RCU.

@@ -19,6 +19,8 @@ pub struct Usage {
     /// How often the cache of epochs did not answer, or not what it was asked: then what is remembered was
     /// read again, or what was to be changed was not.
     pub epochs_unread: u32,
+    /// Whether the request was let pass because it could not be counted.
+    pub limit_unknown: bool,
 }
 
 tokio::task_local! {
@@ -74,6 +76,11 @@ pub(crate) fn epochs_unread() {
     with_usage(|usage| usage.epochs_unread += 1);
 }
 
+/// Notes that the request could not be counted.
+pub(crate) fn limit_unknown() {
+    with_usage(|usage| usage.limit_unknown = true);
+}
+
 fn units<'a>(consumed: impl IntoIterator<Item = &'a ConsumedCapacity>) -> f64 {
     consumed.into_iter().filter_map(ConsumedCapacity::capacity_units).sum()
 }
@@ -103,7 +110,13 @@ mod tests {
         .await;
         assert_eq!(
             usage,
-            Usage { read_units: 1.5, write_units: 2.0, calls: 3, round_trips: 2, epochs_unread: 0 }
+            Usage {
+                read_units: 1.5,
+                write_units: 2.0,
+                calls: 3,
+                round_trips: 2,
+                ..Usage::default()
+            }
         );
     }
 }

@@ -19,6 +19,8 @@ pub const RECEIPT_SECONDS: i64 = 24 * 60 * 60;
 /// Where the receipt of one request is kept, and what the request was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptSlot {
+    /// As a caller of which tenant it was sent. What it changes may be another's: the product's own.
+    pub tenant_id: TenantId,
     /// Who sent it.
     pub principal: Principal,
     /// Its method.
@@ -54,11 +56,10 @@ impl Store {
     /// 1 strongly consistent read of the receipt's size.
     pub async fn receipt_read(
         &self,
-        tenant: &TenantId,
         slot: &ReceiptSlot,
         now: Timestamp,
     ) -> Result<Option<Receipt>, Error> {
-        let Some(item) = self.get(key::receipt(tenant, slot)).await? else { return Ok(None) };
+        let Some(item) = self.get(key::receipt(slot)).await? else { return Ok(None) };
         let ReceiptRow { fingerprint, answer, ttl } = from_item(item)?;
         Ok((ttl > now.as_seconds()).then_some(Receipt { fingerprint, answer }))
     }
@@ -82,5 +83,5 @@ pub(crate) fn receipt_item(intent: &Intent<'_>) -> Result<Option<Item>, Error> {
         answer: answer.clone(),
         ttl: intent.act.at.as_seconds() + RECEIPT_SECONDS,
     };
-    to_item(key::receipt(&intent.act.tenant_id, slot), &row).map(Some)
+    to_item(key::receipt(slot), &row).map(Some)
 }

@@ -58,6 +58,7 @@ pub(crate) fn attempts(things: &Things) -> Vec<Attempt> {
     let mut all = of_the_ledger(things);
     all.extend(of_decisions(things));
     all.extend(in_the_language_of_authzen(things));
+    all.extend(of_the_registry());
     all.extend(of_the_core(things));
     all
 }
@@ -124,6 +125,20 @@ fn in_the_language_of_authzen(things: &Things) -> Vec<Attempt> {
         all.push((Method::GET, format!("/.well-known/authzen-configuration{base}"), None));
     }
     all
+}
+
+/// Of the registry only what is answered alike: without authentication everyone here is an operator.
+fn of_the_registry() -> Vec<Attempt> {
+    let tenants = "/api/v1/tenants";
+    let one = format!("{tenants}/nobody");
+    vec![
+        (Method::GET, format!("{tenants}?slug=nobody"), None),
+        (Method::GET, one.clone(), None),
+        (Method::POST, tenants.to_owned(), Some(json!({}))),
+        (Method::PATCH, one.clone(), Some(json!({"name": "Mine"}))),
+        (Method::POST, format!("{one}/suspend"), Some(json!({}))),
+        (Method::POST, format!("{one}/resume"), None),
+    ]
 }
 
 fn of_the_core(things: &Things) -> Vec<Attempt> {

@@ -12,9 +12,11 @@ other method that a path has not is refused with 405 and an `Allow` header.
 
 A deployment lets callers in by the tokens of its issuers, or, where it has none, by the signatures of IAM. What API \
 Gateway answers itself is `{\"message\": \"…\"}`: 401 to a request without any token, 403 to one whose signature does \
-not count, 404 for a path that does not exist, 413 to a body above 10 MB, 429 to a request above the rate limit, and \
-500 or 503 where a function did not answer. `cargo local` asks for neither, unless it is started with `--auth`, and \
-has no rate limit.";
+not count, 404 for a path that does not exist, 413 to a body above 10 MB, 429 where the deployment is above its rate limit, and \
+500 or 503 where a function did not answer. `cargo local` asks for neither, unless it is started with `--auth`.
+
+Where limits are configured for tenants, every limited answer has the headers `RateLimit-Policy` and `RateLimit`, and \
+a request above them is refused with 429, `limit_type` and `Retry-After`.";
 
 /// The document of all functions: `(routes, title, what its endpoints are for)` each.
 pub fn document(functions: Vec<(Routes, &'static str, &'static str)>) -> Value {
@@ -166,6 +168,11 @@ fn problem_schema() -> Value {
                         "detail": text("What."),
                     },
                 },
+            },
+            "limit_type": {
+                "type": "string",
+                "description": "Which limit was reached.",
+                "enum": ["burst", "minute", "hour", "day"],
             },
         },
     })

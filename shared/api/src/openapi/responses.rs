@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Body, Operation, in_other_form, refer, with};
+use super::{Body, Operation, in_other_form, limits, refer, with};
 use crate::problem::{
-    AUTHENTICATE, EXPIRED, FOREIGN_TENANT, INSUFFICIENT_SCOPE, INVALID, KEY_EXPIRED, KEY_INVALID,
-    KEY_REVOKED, Problem,
+    self, AUTHENTICATE, EXPIRED, FOREIGN_TENANT, INSUFFICIENT_SCOPE, INVALID, KEY_EXPIRED,
+    KEY_INVALID, KEY_REVOKED, Problem, TENANT_SUSPENDED,
 };
 use crate::routes::Endpoint;
 use domain::refusal::Refusal;
@@ -32,7 +32,7 @@ const UNAVAILABLE: Shared = (
 );
 
 /// What API Gateway refuses before any function runs: status, name, message, when.
-const THROTTLED: Shared = (
+pub(super) const THROTTLED: Shared = (
     429,
     "Throttled",
     "Too Many Requests",
@@ -77,7 +77,11 @@ pub(super) fn write(operation: &Operation, endpoint: &Endpoint) -> Value {
         };
         responses.entry(status.to_string()).or_insert_with(response);
     }
-    responses.insert(THROTTLED.0.to_string(), refer("responses", THROTTLED.1));
+    let throttled = match endpoint.limited_as() {
+        Some(_) => limits::refused(endpoint),
+        None => refer("responses", THROTTLED.1),
+    };
+    responses.insert(THROTTLED.0.to_string(), throttled);
     Value::Object(responses)
 }
 
@@ -90,7 +94,10 @@ fn answer_headers(status: u16, operation: &Operation, endpoint: &Endpoint) -> Va
         ("Consistency-Token", "ConsistencyToken", endpoint.mutates()),
     ];
     let headers = headers.into_iter().filter(|(.., carried)| *carried);
-    let shared = headers.map(|(name, component, _)| (name, refer("headers", component)));
+    let headers = headers.map(|(name, component, _)| (name, component));
+    let is_limited = endpoint.limited_as().is_some();
+    let headers = headers.chain(limits::headers_of_answer().filter(|_| is_limited));
+    let shared = headers.map(|(name, component)| (name, refer("headers", component)));
     shared.chain(operation.headers.iter().cloned()).collect()
 }
 
@@ -141,10 +148,14 @@ pub(super) fn shared() -> Value {
     let own = own.into_iter().map(|(status, name, code, when)| {
         let further: &[(&str, &str)] = match status {
             401 => &[EXPIRED, INVALID, KEY_EXPIRED, KEY_INVALID, KEY_REVOKED],
-            403 => &[(
-                INSUFFICIENT_SCOPE,
-                "The scopes of the caller's token or key do not include `permission`.",
-            )],
+            403 => &[
+                (
+                    INSUFFICIENT_SCOPE,
+                    "The scopes of the caller's token or key do not include `permission`.",
+                ),
+                problem::FORBIDDEN,
+                TENANT_SUSPENDED,
+            ],
             _ => &[],
         };
         let codes = [(code, when)].into_iter().chain(further.iter().copied());
@@ -161,7 +172,7 @@ pub(super) fn shared() -> Value {
     let (_, name, message, when) = THROTTLED;
     let throttled =
         content(when, &refer("schemas", GATEWAY_MESSAGE), &json!({ "message": message }));
-    own.chain([(name, throttled)]).collect()
+    own.chain([(name, throttled), limits::shared()]).collect()
 }
 
 /// A refusal that API Gateway may also tell itself, in its own form.
@@ -180,7 +191,7 @@ fn or_by_gateway(status: u16, mut response: Value) -> Value {
 }
 
 /// The form of what API Gateway answers itself.
-const GATEWAY_MESSAGE: &str = "GatewayMessage";
+pub(super) const GATEWAY_MESSAGE: &str = "GatewayMessage";
 
 /// The schema of what API Gateway answers itself.
 pub(super) fn gateway_message() -> (String, Value) {
@@ -225,7 +236,7 @@ fn with_headers(status: u16, description: &str, content: &Value) -> Value {
     json!({"description": description, "content": content, "headers": headers})
 }
 
-fn problem(status: u16, code: &str, detail: &str, instance: &str) -> Value {
+pub(super) fn problem(status: u16, code: &str, detail: &str, instance: &str) -> Value {
     let status = http::StatusCode::from_u16(status).unwrap_or_default();
     json!({
         "type": format!("urn:epr:problem:{code}"),
@@ -242,7 +253,7 @@ fn problem(status: u16, code: &str, detail: &str, instance: &str) -> Value {
 pub(super) fn headers() -> Value {
     let header = |description: &str, always: bool, schema: Value, example: Value| json!({"description": description, "required": always, "schema": schema, "example": example});
     let text = || json!({"type": "string"});
-    json!({
+    let own = json!({
         "RequestId": header(
             "The request's own `X-Request-Id`, or the one it was given.", true, text(), json!("req-12345"),
         ),
@@ -268,5 +279,6 @@ pub(super) fn headers() -> Value {
             "Which scope the token or key lacks, where it lacks one (RFC 6750).", false, text(),
             json!("Bearer error=\"insufficient_scope\", scope=\"entity:create\""),
         ),
-    })
+    });
+    limits::headers().into_iter().fold(own, |all, (name, header)| with(all, name, header))
 }

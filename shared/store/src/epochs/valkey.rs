@@ -95,6 +95,29 @@ impl Valkey {
         Self { link: Arc::new(link), prefix: prefix.into(), ttl_milliseconds }
     }
 
+    /// What every key begins with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Runs a script over one key, for someone who can do without.
+    pub(crate) async fn script(
+        &self,
+        script: &str,
+        key: &str,
+        arguments: &[String],
+    ) -> Result<Value, Error> {
+        let unavailable = |trouble: Trouble| Error::Unavailable(trouble.to_string());
+        let live = self.link.live(Patience::OfReader).await.map_err(unavailable)?;
+        let mut asked = redis::pipe();
+        asked.cmd("EVAL").arg(script).arg(1).arg(key).arg(arguments);
+        let mut answers = self.link.ask(&live, &asked).await.map_err(unavailable)?;
+        match answers.pop() {
+            Some(answer @ Value::Array(_)) => Ok(answer),
+            other => Err(unavailable(Trouble::of_answer(other.as_slice()))),
+        }
+    }
+
     /// Begins to connect, so that the first question need not wait for all of it.
     pub fn connect_ahead(&self) {
         self.link.begin();
