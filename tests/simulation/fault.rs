@@ -34,6 +34,8 @@ pub enum Mode {
     Expired,
     /// A stream loses what nobody has read.
     Trimmed,
+    /// A read that is not strongly consistent tells what was so some writes ago.
+    Stale,
     /// The clock of a process jumps.
     Jump,
 }
@@ -50,7 +52,7 @@ const OF_CALLS: [Mode; 6] = [
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NotApplied,
         Self::AnswerLost,
         Self::Late,
@@ -65,12 +67,14 @@ impl Mode {
         Self::Reordered,
         Self::Expired,
         Self::Trimmed,
+        Self::Stale,
         Self::Jump,
     ];
 
-    /// What can happen to a call of an operation.
-    pub fn of(operation: &str) -> Vec<Self> {
+    /// What can happen to a call of an operation, which may be a read that need not be strongly consistent.
+    pub(super) fn of(operation: &str, is_eventual: bool) -> Vec<Self> {
         let more: &[Self] = match operation {
+            _ if is_eventual => &[Self::Stale],
             "TransactWriteItems" => &[Self::Conflict, Self::InProgress],
             "PutItem" | "UpdateItem" | "DeleteItem" | "ExecuteStatement" => &[Self::Conflict],
             "BatchGetItem" | "BatchExecuteStatement" | "PublishBatch" | "SendMessageBatch" => {

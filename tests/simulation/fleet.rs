@@ -34,7 +34,13 @@ pub(super) struct Process {
 }
 
 impl Process {
-    fn start(seed: u64, number: u64, network: &Network, notary: &Notary, stale: Option<Defect>) -> Self {
+    fn start(
+        seed: u64,
+        number: u64,
+        network: &Network,
+        notary: &Notary,
+        stale: Option<Defect>,
+    ) -> Self {
         let skewed = i64::try_from(roll(seed, "skew") % 4).unwrap() == 0;
         let of_process = i64::try_from(roll(seed, &format!("skew {number}")) % 3_000_000).unwrap();
         let skew = Arc::new(AtomicI64::new(if skewed { of_process - 1_500_000 } else { 0 }));
@@ -50,7 +56,7 @@ impl Process {
             audit_decisions: AuditDecisions::None,
             ..Surroundings::default()
         };
-        let clients = |_: &_, _: &_| -> Clients { network.clients(seed) };
+        let clients = |_: &_, _: &_| -> Clients { network.clients() };
         let system = System::start(network.tables(), clients, surroundings).unwrap();
         let workers = WORKERS.into_iter().map(|folder| {
             let app: App = system.app(folder).unwrap().clone().with_notary(notary.clone());

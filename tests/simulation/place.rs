@@ -38,15 +38,20 @@ pub(super) fn target(call: &Call) -> String {
         }
         "BatchGetItem" => {
             let tables = body["RequestItems"].as_object().unwrap();
-            tables.values().next().map(|table| kind_of(&table["Keys"][0])).unwrap_or_default()
+            let keys = tables.values().filter_map(|table| table["Keys"].as_array()).flatten();
+            keys.map(kind_of).min().unwrap_or_default()
         }
         "Query" => {
             let values = body["ExpressionAttributeValues"].as_object();
-            let mut texts: Vec<&str> =
-                values.into_iter().flatten().filter_map(|(_, value)| value["S"].as_str()).collect();
-            texts.sort_by_key(|text| !text.contains(":"));
-            let second = texts.get(1).filter(|text| text.ends_with('/')).copied();
-            format!("{} {}", kind(texts.first().copied().unwrap_or_default(), second.unwrap_or_default()), text("IndexName"))
+            let named = |name: &str| {
+                let mut found = values.into_iter().flatten().filter(|(key, _)| *key == name);
+                found.find_map(|(_, value)| value["S"].as_str()).unwrap_or_default()
+            };
+            let all = values.into_iter().flatten().filter_map(|(_, value)| value["S"].as_str());
+            let mut prefixes: Vec<&str> = all.filter(|text| text.ends_with('/')).collect();
+            prefixes.sort_unstable();
+            let kind = kind(named(":pk"), prefixes.first().copied().unwrap_or_default());
+            format!("{kind} {}", text("IndexName")).trim_end().to_owned()
         }
         "ExecuteStatement" => inserted(body),
         "BatchExecuteStatement" => inserted(&body["Statements"][0]),
@@ -71,24 +76,47 @@ pub(super) fn item_in(statement: &Value) -> Value {
     Value::Object(fields.collect())
 }
 
-/// A short name for what a call says, the same in every run that has the same seed: keys in any order, and
-/// without signatures, whose keys each run makes.
+/// A short name for what a call says, the same in every run that has the same seed: names and keys in any
+/// order, and without secrets and signatures, which each run makes anew.
 pub(super) fn digest(body: &Value) -> String {
-    let mut body = body.clone();
-    if let Some(tables) = body["RequestItems"].as_object_mut() {
-        for table in tables.values_mut() {
-            if let Some(keys) = table["Keys"].as_array_mut() {
-                keys.sort_by_key(Value::to_string);
-            }
-        }
-    }
-    let text = body.to_string();
+    let mut text = String::new();
+    write_sorted(body, &mut text);
     let mut unsigned = String::new();
     for (place, part) in text.split("\u{2014} ").enumerate() {
-        let part = if place == 0 { part } else { part.split_once("\\n").map_or("", |(_, rest)| rest) };
-        unsigned.push_str(part);
+        let rest = part.split_once("\\n").map_or("", |(_, rest)| rest);
+        unsigned.push_str(if place == 0 { part } else { rest });
     }
     short(unsigned.as_bytes())
+}
+
+fn write_sorted(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().filter(|(name, _)| *name != "B").collect();
+            members.sort_unstable_by_key(|(name, _)| *name);
+            for (name, member) in members {
+                let _ = write!(text, "{name}:");
+                match member {
+                    Value::Array(keys) if name == "Keys" => {
+                        let mut keys: Vec<String> = keys.iter().map(sorted).collect();
+                        keys.sort_unstable();
+                        text.push_str(&keys.join(","));
+                    }
+                    other => write_sorted(other, text),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| write_sorted(item, text)),
+        other => {
+            let _ = write!(text, "{other};");
+        }
+    }
+}
+
+fn sorted(value: &Value) -> String {
+    let mut text = String::new();
+    write_sorted(value, &mut text);
+    text
 }
 
 /// The beginning of the SHA-256 of something.
@@ -108,20 +136,22 @@ pub(super) fn written(fields: &Value) -> String {
     form.finish()
 }
 
-/// Has the first statements of a batch done, and says of the others that there was too much to do.
+/// Has the first statements of a batch done, and says of the others that there was too much to do; gives what
+/// was done, and the answer.
 pub(super) async fn first_half(
     tables: &SharedHttpConnector,
     mut request: HttpRequest,
-) -> Result<HttpResponse, ConnectorError> {
+) -> Result<(HttpRequest, HttpResponse), ConnectorError> {
     let mut body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
     let statements = body["Statements"].as_array_mut().unwrap();
     let undone = statements.split_off(statements.len().div_ceil(2)).len();
     *request.body_mut() = SdkBody::from(body.to_string());
+    let done = request.try_clone().unwrap();
     let mut response = tables.call(request).await?;
     let mut answer: Value = serde_json::from_slice(response.body().bytes().unwrap()).unwrap();
     let error = json!({"Error": {"Code": "ThrottlingError", "Message": "planned by the test"}});
     answer["Responses"].as_array_mut().unwrap().extend(vec![error; undone]);
     *response.body_mut() = SdkBody::from(answer.to_string());
     response.headers_mut().remove("content-length");
-    Ok(response)
+    Ok((done, response))
 }

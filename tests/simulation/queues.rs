@@ -42,7 +42,11 @@ pub(super) struct Queues(Arc<Mutex<State>>);
 
 impl Queues {
     /// Answers a call, refusing the entries that `refuses` says by their place.
-    pub(super) fn answer(&self, request: &HttpRequest, refuses: impl Fn(usize) -> bool) -> HttpResponse {
+    pub(super) fn answer(
+        &self,
+        request: &HttpRequest,
+        refuses: impl Fn(usize) -> bool,
+    ) -> HttpResponse {
         let body = request.body().bytes().unwrap_or_default();
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let entries =
@@ -79,11 +83,16 @@ impl Queues {
 
     /// Takes messages that are visible now and hides them for so many milliseconds. What was taken too often
     /// becomes a dead letter.
-    pub(super) fn receive(&self, max: usize, now: u64, hide: u64, rank: impl Fn(u64) -> u64) -> Vec<Waiting> {
+    pub(super) fn receive(
+        &self,
+        max: usize,
+        now: u64,
+        hide: u64,
+        rank: impl Fn(u64) -> u64,
+    ) -> Vec<Waiting> {
         let mut state = self.0.lock().unwrap();
         let queue = state.queues.entry(AUDIT.to_owned()).or_default();
-        let is_dead =
-            |one: &Waiting| one.visible_at <= now && one.received >= RECEIVES_MAX;
+        let is_dead = |one: &Waiting| one.visible_at <= now && one.received >= RECEIVES_MAX;
         let dead: Vec<Waiting> = queue.extract_if(.., |one| is_dead(one)).collect();
         queue.sort_by_key(|one| rank(one.number));
         let mut taken = Vec::new();
@@ -96,6 +105,20 @@ impl Queues {
         taken
     }
 
+    /// Whether anything of the audit queue can be taken now.
+    pub(super) fn has_visible(&self, now: u64) -> bool {
+        let state = self.0.lock().unwrap();
+        state.queues.get(AUDIT).is_some_and(|queue| queue.iter().any(|one| one.visible_at <= now))
+    }
+
+    /// Shows messages again that are hidden.
+    pub(super) fn show(&self, taken: &[Waiting], now: u64) {
+        let mut state = self.0.lock().unwrap();
+        let queue = state.queues.entry(AUDIT.to_owned()).or_default();
+        let is_taken = |one: &&mut Waiting| taken.iter().any(|other| other.number == one.number);
+        queue.iter_mut().filter(is_taken).for_each(|one| one.visible_at = now);
+    }
+
     /// Deletes messages of the audit queue.
     pub(super) fn delete(&self, numbers: &[u64]) {
         let mut state = self.0.lock().unwrap();
@@ -104,14 +127,14 @@ impl Queues {
         }
     }
 
-    /// Brings dead letters of the audit queue back, as an operator does; how many.
-    pub(super) fn redrive(&self) -> usize {
+    /// Brings dead letters of the audit queue back, as an operator does, and gives those of the outbox.
+    pub(super) fn redrive(&self) -> Vec<Value> {
         let mut state = self.0.lock().unwrap();
         let dead = state.queues.remove(AUDIT_DEAD).unwrap_or_default();
-        let count = dead.len();
         let back = dead.into_iter().map(|one| Waiting { visible_at: 0, received: 0, ..one });
         state.queues.entry(AUDIT.to_owned()).or_default().extend(back);
-        count
+        let letters = state.queues.remove(OUTBOX_DEAD).unwrap_or_default();
+        letters.into_iter().map(|one| one.body).collect()
     }
 
     /// What lies in a queue, visible or not.
