@@ -15,12 +15,15 @@ mod fault;
 mod fleet;
 mod here;
 mod journal;
+mod lists;
+pub mod minimise;
 mod network;
 mod oracle;
 mod place;
 mod queues;
 mod replica;
 mod rig;
+pub mod single;
 mod sources;
 mod workload;
 
@@ -42,19 +45,25 @@ use workload::{Client, TENANTS};
 /// How much is done in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
+    /// Tenants, at most three.
+    pub tenants: usize,
     /// Clients of each tenant.
     pub clients: u64,
     /// Changes of each client, each with a question after it.
     pub changes: u64,
     /// Whether changes of every kind are made in turn, or as the seed says.
     pub in_turn: bool,
+    /// How long things go on to go wrong when the clients have done, in milliseconds: some rounds of the schedules.
+    pub lingers: u64,
 }
 
 impl Size {
     /// What a swarm does with each seed.
-    pub const SWARM: Self = Self { clients: 2, changes: 14, in_turn: false };
+    pub const SWARM: Self =
+        Self { tenants: 3, clients: 2, changes: 14, in_turn: false, lingers: 70_000 };
     /// What is done for each single fault.
-    pub const SINGLE: Self = Self { clients: 1, changes: 22, in_turn: true };
+    pub const SINGLE: Self =
+        Self { tenants: 1, clients: 1, changes: 22, in_turn: true, lingers: 130_000 };
 }
 
 /// A run to be made.
@@ -107,7 +116,8 @@ async fn campaign(setup: &Setup) -> Run {
     tokio::spawn(async move { wire.carry().await });
     let client =
         |tenant, number| Client { rig: rig.clone(), tenant, number, in_turn: size.in_turn };
-    for tenant in TENANTS {
+    let tenants = &TENANTS[..size.tenants];
+    for tenant in tenants {
         client(tenant, 0).set_up().await;
     }
     for shard in 0..SHARDS {
@@ -121,13 +131,14 @@ async fn campaign(setup: &Setup) -> Run {
     }
     rig.network.set_calm(false);
     let clients =
-        TENANTS.iter().flat_map(|tenant| (0..size.clients).map(move |one| (*tenant, one)));
+        tenants.iter().flat_map(|tenant| (0..size.clients).map(move |one| (*tenant, one)));
     let clients = clients.map(|(tenant, one)| tokio::spawn(client(tenant, one).run(size.changes)));
     join_all(clients).await.into_iter().for_each(Result::unwrap);
+    rig.pass(size.lingers).await;
     let drained = rig.drain().await;
-    rig.compare_lists().await;
+    rig.compare_searches(tenants).await;
+    rig.compare_lists(tenants).await;
     rig.verify().await;
-    rig.finish();
     judged(&rig, drained).await
 }
 

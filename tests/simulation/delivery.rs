@@ -1,11 +1,11 @@
 //! What becomes of a call when its turn has come: it is done or not, and its caller hears of it or not.
 
 use aws_smithy_runtime_api::client::http::HttpConnector;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 
-use crate::faults::{broken, read_only, refused};
+use crate::faults::{Call, broken, read_only, refused};
 use crate::simulation::fault::{Mode, roll};
 use crate::simulation::network::{Answer, Network, Sent};
 use crate::simulation::place::{digest, first_half, written};
@@ -68,12 +68,8 @@ impl Network {
             if let Some(answer) = bug.answers(sent) {
                 return Ok(answer);
             }
-            bug.rewrites(&mut sent.call);
-            let is_form = !sent.request.headers().contains_key("x-amz-target");
-            let body = &sent.call.body;
-            let body = if is_form { written(body) } else { body.to_string() };
-            *sent.request.body_mut() = SdkBody::from(body);
-            sent.request.headers_mut().remove("content-length");
+            bug.tears(sent);
+            rewrite(&mut sent.request, &sent.call);
         }
         let request = sent.request.try_clone().unwrap();
         let is_partial = sent.mode == Some(Mode::Partial);
@@ -102,6 +98,14 @@ impl Network {
         }
         Ok(answer)
     }
+}
+
+/// Gives a request the body that its call has.
+pub(super) fn rewrite(request: &mut HttpRequest, call: &Call) {
+    let is_form = !request.headers().contains_key("x-amz-target");
+    let body = if is_form { written(&call.body) } else { call.body.to_string() };
+    *request.body_mut() = SdkBody::from(body);
+    request.headers_mut().remove("content-length");
 }
 
 /// The answer that refuses a call for a while.

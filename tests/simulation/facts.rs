@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::id::TenantId;
 use serde_json::Value;
+use store::Store;
+use store::ledger::StoredRecord;
 
 use crate::World;
 use crate::messaging::Message;
@@ -52,7 +55,7 @@ impl Facts {
         let read = async {
             let mut chains = BTreeMap::new();
             for tenant in TENANTS {
-                chains.insert(tenant.to_owned(), chain(&world, tenant).await);
+                chains.insert(tenant.to_owned(), chain(rig, world.store(), tenant).await);
             }
             chains
         };
@@ -73,23 +76,46 @@ impl Facts {
             sk.starts_with(begins) && item["tenant_id"] == tenant.as_str()
         })
     }
+}
 
-    /// Rows that wait for their delivery.
-    pub(super) fn pending(&self) -> usize {
-        let rows = self.events.iter().chain(&self.audits);
-        rows.filter(|row| row["delivery_state"] == "pending").count()
+/// How many rows of the outbox wait for their delivery.
+pub(super) async fn pending(rig: &Rig) -> usize {
+    let scan = rig.network.tables().client().scan().table_name("EventsTable");
+    let scan = scan.filter_expression("delivery_state = :pending");
+    let pending = AttributeValue::S("pending".to_owned());
+    let scan = scan.expression_attribute_values(":pending", pending).send().await.unwrap();
+    assert!(scan.last_evaluated_key().is_none(), "the outbox is larger than a page");
+    scan.items().len()
+}
+
+/// A chain from its beginning, as far as it can be read.
+async fn chain(rig: &Rig, store: &Store, tenant: &str) -> Vec<Entry> {
+    let tenant = TenantId::parse(tenant).unwrap();
+    let mut entries = Vec::new();
+    loop {
+        let next = entries.len() as u64 + 1;
+        let records = match store.ledger_range(&tenant, next, u64::MAX).await {
+            Ok(records) => records,
+            Err(error) => {
+                let told = format!("the chain of {tenant} from {next}: {error}");
+                rig.journal.lock().unwrap().wrong("the chain can be read", told);
+                return entries;
+            }
+        };
+        if records.is_empty() {
+            return entries;
+        }
+        entries.extend(records.into_iter().map(entry));
     }
 }
 
-async fn chain(world: &World, tenant: &str) -> Vec<Entry> {
-    let records = world.records(&TenantId::parse(tenant).unwrap()).await;
-    let entry = |record: store::ledger::StoredRecord| Entry {
+fn entry(record: StoredRecord) -> Entry {
+    Entry {
         sequence: record.record.sequence,
         said: serde_json::from_slice(&record.line).unwrap(),
         line: record.line,
         leaf: record.leaf.as_bytes().to_vec(),
         previous: record.previous.as_bytes().to_vec(),
         entry: record.entry.as_bytes().to_vec(),
-    };
-    records.into_iter().map(entry).collect()
+    }
 }

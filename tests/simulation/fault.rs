@@ -123,7 +123,7 @@ impl Plan {
                 faults.get(place).copied().filter(|planned| modes.contains(planned))
             }
             Self::Swarm => {
-                let per_mille = one_of(&[5, 15, 40, 90], roll(seed, "how often"))?;
+                let per_mille = one_of(&[10, 40, 100, 180, 280], roll(seed, "how often"))?;
                 if roll(seed, &format!("whether {place}")) % 1_000 >= per_mille {
                     return None;
                 }

@@ -2,17 +2,17 @@
 //! end at any time, and another takes its place.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use api::AuditDecisions;
 use api::ledger::Notary;
-use api::{App, AuditDecisions};
 use domain::id::Ids;
 use domain::time::{Clock, Timestamp};
 use local::pump::Handler;
 use local::system::{Clients, Surroundings, System, worker};
 use store::{Chance, Defect, EpochSource};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -28,7 +28,9 @@ const WORKERS: [&str; 4] = ["audit-append", "audit-verify", "outbox-relay", "out
 pub(super) struct Process {
     pub(super) system: System,
     workers: BTreeMap<&'static str, Handler>,
-    ended: watch::Sender<bool>,
+    has_ended: AtomicBool,
+    /// Wakes in the order of those who wait, which a `watch` channel does not.
+    end: Notify,
     /// How far its clock is off, in microseconds.
     pub(super) skew: Arc<AtomicI64>,
 }
@@ -53,17 +55,17 @@ impl Process {
                 Some(defect) => epochs.with_defect(defect),
                 None => epochs,
             }),
+            notary: Some(notary.clone()),
             audit_decisions: AuditDecisions::None,
             ..Surroundings::default()
         };
         let clients = |_: &_, _: &_| -> Clients { network.clients() };
         let system = System::start(network.tables(), clients, surroundings).unwrap();
-        let workers = WORKERS.into_iter().map(|folder| {
-            let app: App = system.app(folder).unwrap().clone().with_notary(notary.clone());
-            (folder, worker(folder, &app).unwrap())
-        });
+        let workers = WORKERS
+            .into_iter()
+            .map(|folder| (folder, worker(folder, system.app(folder).unwrap()).unwrap()));
         let workers = workers.collect();
-        Self { system, workers, ended: watch::Sender::new(false), skew }
+        Self { system, workers, has_ended: AtomicBool::new(false), end: Notify::new(), skew }
     }
 
     /// The function of a folder.
@@ -73,22 +75,25 @@ impl Process {
 
     /// Ends the process: what is under way in it is dropped where it stands.
     pub(super) fn end(&self) {
-        self.ended.send_replace(true);
+        self.has_ended.store(true, Ordering::Relaxed);
+        self.end.notify_waiters();
     }
 
     fn has_ended(&self) -> bool {
-        *self.ended.borrow()
+        self.has_ended.load(Ordering::Relaxed)
     }
 }
 
 impl Here {
     /// Does something in its process; nothing where that ends before.
     pub(super) async fn run<T>(self: Arc<Self>, work: impl Future<Output = T>) -> Option<T> {
-        let mut ended = self.process.ended.subscribe();
-        let end = async { drop(ended.wait_for(|ended| *ended).await) };
+        let ended = self.process.end.notified();
+        if self.process.has_ended() {
+            return None;
+        }
         tokio::select! {
             biased;
-            () = end => None,
+            () = ended => None,
             done = HERE.scope(self.clone(), work) => Some(done),
         }
     }

@@ -125,6 +125,8 @@ pub(super) struct Journal {
     pub(super) wrong: Vec<(&'static str, String)>,
     /// Questions that were answered, and how many of them had only one right answer.
     pub(super) questions: (u64, u64),
+    /// Checkpoints that clients were given: whose, their sizes and roots.
+    pub(super) checkpoints: Vec<(String, u64, String)>,
     of_fact: BTreeMap<(String, String), Vec<usize>>,
 }
 

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use crate::faults::Call;
 use crate::simulation::bug::Bug;
+use crate::simulation::delivery::rewrite;
 use crate::simulation::fault::{Mode, Plan, roll};
 use crate::simulation::here::{HERE, Here};
 use crate::simulation::place::target;
@@ -195,12 +196,16 @@ impl Network {
     fn send(
         &self,
         tables: Option<SharedHttpConnector>,
-        request: HttpRequest,
+        mut request: HttpRequest,
     ) -> HttpConnectorFuture {
-        let (call, here) = (Call::of(&request), HERE.get());
+        let (mut call, here) = (Call::of(&request), HERE.get());
         let target = target(&call);
         let what = format!("{} {target}", call.operation);
         let key = format!("{} {what} {}", here.name, here.count(&what));
+        if let Some(bug) = self.0.bug {
+            bug.sends(&key, &mut call);
+            rewrite(&mut request, &call);
+        }
         let modes = Mode::of(&call.operation, tables.is_some() && is_eventual(&call));
         let mode = self.decide(&key, format!("{} | {what}", here.point), &modes);
         let mut takes = 1 + roll(self.0.seed, &format!("takes {key}")) % CALL_MILLISECONDS_MAX;

@@ -31,9 +31,8 @@ pub(super) fn target(call: &Call) -> String {
         "GetItem" | "UpdateItem" | "DeleteItem" => kind_of(&body["Key"]),
         "PutItem" => kind_of(&body["Item"]),
         "TransactWriteItems" => {
-            let items = body["TransactItems"].as_array().unwrap();
-            let first = items.first().and_then(|item| item.as_object()?.values().next());
-            let first = first.unwrap();
+            let first = body["TransactItems"][0].as_object().and_then(|item| item.values().next());
+            let Some(first) = first else { return String::new() };
             kind_of(if first["Item"].is_null() { &first["Key"] } else { &first["Item"] })
         }
         "BatchGetItem" => {
@@ -80,7 +79,15 @@ pub(super) fn item_in(statement: &Value) -> Value {
 /// order, and without secrets and signatures, which each run makes anew.
 pub(super) fn digest(body: &Value) -> String {
     let mut text = String::new();
-    write_sorted(body, &mut text);
+    match body.as_object() {
+        // Of a form, whose lists are numbered in any order, only the values.
+        Some(form) if form.contains_key("Action") => {
+            let mut values: Vec<String> = form.values().map(Value::to_string).collect();
+            values.sort_unstable();
+            text.push_str(&values.join(";"));
+        }
+        _ => write_sorted(body, &mut text),
+    }
     let mut unsigned = String::new();
     for (place, part) in text.split("\u{2014} ").enumerate() {
         let rest = part.split_once("\\n").map_or("", |(_, rest)| rest);

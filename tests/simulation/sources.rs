@@ -22,7 +22,8 @@ const WORKER_SECONDS_MAX: u64 = 60;
 const STREAM_RECORDS_MAX: u64 = 100;
 const STREAM_RETRIES_MAX: u64 = 20;
 const VISIBILITY_MILLISECONDS: u64 = 360_000;
-const SCHEDULE_MILLISECONDS: u64 = 60_000;
+/// More often than in the template, so that more crosses.
+const SCHEDULE_MILLISECONDS: u64 = 20_000;
 /// How long a message is hidden whose time is over while someone works on it.
 const EXPIRED_MILLISECONDS: u64 = 30;
 /// Most messages of a batch; less than the template's, so that there are several.
@@ -141,6 +142,10 @@ impl Rig {
             let batch = self.network.queues().receive(size, now, hide, rank);
             let record = |one: &crate::simulation::queues::Waiting| json!({"messageId": one.number.to_string(), "body": one.body.to_string()});
             let event = json!({"Records": batch.iter().map(record).collect::<Vec<_>>()});
+            if self.network.bug() == Some(Bug::AcknowledgedBeforeTheWork) {
+                let all: Vec<u64> = batch.iter().map(|one| one.number).collect();
+                self.network.queues().delete(&all);
+            }
             let answer = self.work_perhaps_twice("audit-append", &name, event, mode).await;
             let Some(answer) = answer else { continue };
             if mode == Some(Mode::Again) {
@@ -160,7 +165,7 @@ impl Rig {
         let mut number = 0;
         while !self.is_over() {
             let name = format!("{folder} {number}");
-            self.pass(SCHEDULE_MILLISECONDS - 5_000 + self.roll(&name) % 10_000).await;
+            self.pass(SCHEDULE_MILLISECONDS / 2 + self.roll(&name) % SCHEDULE_MILLISECONDS).await;
             number += 1;
             let kind = format!("schedule | {folder}");
             let mode = self.network.decide(&name, kind, &[Mode::AtOnce]);

@@ -299,8 +299,32 @@ impl Client {
         one_of(&told, self.rig.roll(&format!("{name} event"))).map(str::to_owned)
     }
 
+    /// Asks for a checkpoint, which is signed then where the chain has grown since the last one.
+    async fn checkpoint(&self, name: &str) {
+        let wanted = Wanted {
+            name: format!("{name}.c"),
+            what: "checkpoint",
+            tenant: self.tenant.to_owned(),
+            method: Method::GET,
+            path: "/api/v1/audit/checkpoint".into(),
+            body: Value::Null,
+            has_key: false,
+            may_repeat: false,
+            version: None,
+        };
+        let (Ending::Acknowledged(answer), _) = self.rig.ask(&wanted).await else { return };
+        let told = &answer.body["checkpoint"];
+        if let (Some(size), Some(root)) = (told["size"].as_u64(), told["root"].as_str()) {
+            let told = (self.tenant.to_owned(), size, root.to_owned());
+            self.rig.journal.lock().unwrap().checkpoints.push(told);
+        }
+    }
+
     /// Asks who may do what, and holds the answer against what is known.
     async fn question(&self, name: &str) {
+        if self.rig.roll(&format!("{name} looks at the ledger")).is_multiple_of(5) {
+            return self.checkpoint(name).await;
+        }
         let name = format!("{name}.q");
         let (user, entity) =
             (self.pick(&name, "user", &USERS), self.pick(&name, "entity", &ENTITIES));

@@ -113,6 +113,8 @@ pub struct Surroundings {
     pub ids: Ids,
     /// Chance, for what should not happen to all at once.
     pub chance: Chance,
+    /// Who signs checkpoints, if not a key of the deployment's own.
+    pub notary: Option<Notary>,
     /// Who may call.
     pub authorizer: Authorizer,
     /// Where the epochs of what is remembered live, if not in this process.
@@ -136,6 +138,7 @@ impl Default for Surroundings {
             clock: Clock::system(),
             ids: Ids::by_time(),
             chance: Chance::system(),
+            notary: None,
             authorizer: Authorizer::off(),
             epochs: None,
             public_url: None,
@@ -201,7 +204,10 @@ impl System {
         let Clients { dynamodb, messaging: senders } = clients(&embedded, &messaging);
         let Surroundings { clock, ids, chance, authorizer, .. } = surroundings.clone();
         let key_file = embedded.folder().map(|folder| folder.path.join(KEY_FILE));
-        let notary = Notary::with_own_key(key_file.as_deref(), DEPLOYMENT_DEFAULT)?;
+        let notary = match &surroundings.notary {
+            Some(notary) => notary.clone(),
+            None => Notary::with_own_key(key_file.as_deref(), DEPLOYMENT_DEFAULT)?,
+        };
         let limiter = surroundings.limiter.clone().unwrap_or_else(|| match surroundings.epochs {
             Some(_) => Limiter::table(),
             None => Limiter::in_process(),

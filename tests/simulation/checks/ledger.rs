@@ -86,41 +86,41 @@ fn root(leaves: &[Vec<u8>]) -> Vec<u8> {
     }
 }
 
-/// Whatever was promised of a chain is a root of what the chain is now.
+/// Whatever was promised of a chain, to whomever, is a root of what the chain is now.
 pub(super) fn one_root_per_size(evidence: &Evidence<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    for item in &evidence.facts.ledger {
-        let (pk, sk) =
-            (item["pk"].as_str().unwrap_or_default(), item["sk"].as_str().unwrap_or_default());
-        let tenant = pk
-            .split('/')
-            .next()
-            .and_then(|part| part.split_once(':'))
-            .map_or("", |(_, tenant)| tenant);
-        let Some(entries) = evidence.facts.chains.get(tenant) else { continue };
-        let told = if sk.starts_with("promise/") {
-            &item["checkpoint"]
-        } else if sk.starts_with("commit/") {
-            item
-        } else {
-            continue;
-        };
-        // Of a commit the frontier begins with the size.
-        let frontier = BASE64.decode(told["frontier"].as_str().unwrap_or_default()).unwrap();
-        let in_frontier = frontier.first_chunk().map(|size| u64::from_be_bytes(*size));
-        let Some(size) = told["size"].as_u64().or(in_frontier) else {
-            wrong.push(format!("{sk} of {tenant} has no size"));
-            continue;
-        };
-        let size = usize::try_from(size).unwrap();
-        let leaves: Vec<Vec<u8>> =
-            entries.iter().take(size).map(|entry| sha256(&[&[0], &entry.line])).collect();
-        if leaves.len() < size || told["root"] != hex(&root(&leaves)).as_str() {
-            wrong.push(format!("{sk} of {tenant} tells {} of {size}", told["root"]));
+    let told = evidence.journal.checkpoints.iter().map(|(tenant, size, root)| {
+        ("a checkpoint".to_owned(), tenant.clone(), Some(*size), root.clone())
+    });
+    for (what, tenant, size, told) in told.chain(evidence.facts.ledger.iter().filter_map(promised))
+    {
+        let leaves = evidence.facts.chains[&tenant].iter();
+        let leaves: Vec<Vec<u8>> = leaves.map(|entry| sha256(&[&[0], &entry.line])).collect();
+        let leaves = size.and_then(|size| leaves.get(..usize::try_from(size).unwrap()));
+        let root: Option<String> =
+            leaves.map(|leaves| root(leaves).iter().map(|byte| format!("{byte:02x}")).collect());
+        if root.as_deref() != Some(&told) {
+            wrong.push(format!("{what} of {tenant} tells {told} of {size:?}, which is {root:?}"));
         }
     }
     wrong
+}
+
+/// What an item of the audit table tells: its place, whose it is, and a size with its root.
+fn promised(item: &Value) -> Option<(String, String, Option<u64>, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (pk, sk) = (text(&item["pk"]), text(&item["sk"]));
+    let (tenant, _) = pk.split_once(':')?.1.split_once('/')?;
+    let (size, root) = if sk.starts_with("promise/") {
+        (item["checkpoint"]["size"].as_u64(), &item["checkpoint"]["root"])
+    } else if sk.starts_with("commit/") {
+        // The frontier begins with the size.
+        let frontier = BASE64.decode(text(&item["frontier"])).unwrap_or_default();
+        (frontier.first_chunk().map(|size| u64::from_be_bytes(*size)), &item["root"])
+    } else {
+        return None;
+    };
+    Some((sk, tenant.to_owned(), size, text(root)))
 }
 
 pub(super) fn no_false_alarm(evidence: &Evidence<'_>) -> Vec<String> {
