@@ -123,13 +123,22 @@ impl Plan {
                 faults.get(place).copied().filter(|planned| modes.contains(planned))
             }
             Self::Swarm => {
-                let per_mille = one_of(&[10, 40, 100, 180, 280], roll(seed, "how often"))?;
-                if roll(seed, &format!("whether {place}")) % 1_000 >= per_mille {
-                    return None;
-                }
+                let often = one_of(&[10, 40, 100, 180, 280], roll(seed, "how often"))?;
                 let is_on = |mode: &Mode| !roll(seed, &format!("{mode:?}")).is_multiple_of(3);
                 let on: Vec<Mode> = modes.iter().copied().filter(is_on).collect();
-                one_of(&on, roll(seed, &format!("which {place}")))
+                // Clocks are asked at every invocation; few reads may be stale.
+                let often = match modes {
+                    [Mode::Jump] => often / 8,
+                    modes if modes.contains(&Mode::Stale) => 300,
+                    _ => often,
+                };
+                if roll(seed, &format!("whether {place}")) % 1_000 >= often {
+                    return None;
+                }
+                match on.contains(&Mode::Stale) && roll(seed, &format!("stale {place}")) % 4 > 0 {
+                    true => Some(Mode::Stale),
+                    false => one_of(&on, roll(seed, &format!("which {place}"))),
+                }
             }
         }
     }

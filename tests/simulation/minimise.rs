@@ -8,7 +8,7 @@ use crate::simulation::{Mode, Plan, Run, Setup, run};
 const RUNS_MAX: usize = 80;
 
 /// Lines of a story, at most.
-const LINES_MAX: usize = 120;
+const LINES_MAX: usize = 80;
 
 /// The faults that are left, and the run that they make.
 #[derive(Clone, Debug)]

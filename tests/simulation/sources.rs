@@ -167,6 +167,9 @@ impl Rig {
             let name = format!("{folder} {number}");
             self.pass(SCHEDULE_MILLISECONDS / 2 + self.roll(&name) % SCHEDULE_MILLISECONDS).await;
             number += 1;
+            if self.is_over() {
+                return;
+            }
             let kind = format!("schedule | {folder}");
             let mode = self.network.decide(&name, kind, &[Mode::AtOnce]);
             if self.network.bug() == Some(Bug::NobodySweeps) && folder == "outbox-sweeper" {

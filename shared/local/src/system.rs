@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use api::delivery::Courier;
 use api::key_file::KeyFileError;
@@ -198,9 +198,9 @@ impl System {
         clients: impl FnOnce(&Embedded, &Messaging) -> Clients,
         surroundings: Surroundings,
     ) -> Result<Self, SystemError> {
-        let template = Template::parse(TEMPLATE)?;
-        embedded.create_tables(&template)?;
-        let messaging = Messaging::beside(&embedded, &template, surroundings.clock.clone())?;
+        let template = deployed()?;
+        embedded.create_tables(template)?;
+        let messaging = Messaging::beside(&embedded, template, surroundings.clock.clone())?;
         let Clients { dynamodb, messaging: senders } = clients(&embedded, &messaging);
         let Surroundings { clock, ids, chance, authorizer, .. } = surroundings.clone();
         let key_file = embedded.folder().map(|folder| folder.path.join(KEY_FILE));
@@ -245,8 +245,8 @@ impl System {
             Some(app) => authorizer.with_store(&app.store),
             None => authorizer,
         };
-        let gateway = Gateway::new(&template, routers, authorizer)?;
-        let pump = Pump::new(&template, handlers, &embedded, &messaging)?;
+        let gateway = Gateway::new(template, routers, authorizer)?;
+        let pump = Pump::new(template, handlers, &embedded, &messaging)?;
         Ok(Self {
             gateway: Arc::new(gateway),
             embedded,
@@ -265,6 +265,16 @@ impl System {
     pub async fn call(&self, request: Request<Body>) -> Response<Body> {
         self.gateway.call(request, None).await
     }
+}
+
+/// The template, read once in a process: a test starts hundreds of systems.
+fn deployed() -> Result<&'static Template, TemplateError> {
+    static DEPLOYED: OnceLock<Template> = OnceLock::new();
+    if let Some(template) = DEPLOYED.get() {
+        return Ok(template);
+    }
+    let template = Template::parse(TEMPLATE)?;
+    Ok(DEPLOYED.get_or_init(|| template))
 }
 
 /// The function of a folder, where it is one that others than clients invoke: streams, queues, schedules, the

@@ -12,7 +12,7 @@ pub(crate) fn run() -> bool {
     let count = singles.len();
     let done = side_by_side(singles, |single| {
         let with = base.with(&single);
-        let outcome = base.outcome(&with);
+        let outcome = base.outcome(&single, &with);
         if outcome == Outcome::Wrong {
             println!("{:?} at {} ({}): {:?}", single.mode, single.place, single.kind, with.wrong);
         }
