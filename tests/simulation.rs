@@ -1,4 +1,6 @@
-//! The simulator: a seed decides everything. The real functions run in a few processes over one set of tables,
+//! The simulator: a seed decides everything.
+//!
+//! The real functions run in a few processes over one set of tables,
 //! in one thread and in time that passes only when all wait; everything goes wrong on the way below the SDK's
 //! clients, before the gateway and at the sources; and an oracle that shares no code with the functions, and some
 //! checkers, say whether what was promised was kept.
@@ -20,6 +22,7 @@ pub mod minimise;
 mod network;
 mod oracle;
 mod place;
+mod questions;
 mod queues;
 mod replica;
 mod rig;

@@ -10,7 +10,7 @@ use crate::faults::Call;
 use crate::messaging::{queue_answer, queue_entries, topic_answer, topic_entries};
 use crate::simulation::fault::Mode;
 use crate::simulation::network::{Answer, Sent};
-use crate::simulation::place::target;
+use crate::simulation::place::{short, target};
 
 /// A way to be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,14 +117,13 @@ impl Bug {
     pub(super) fn sends(self, key: &str, call: &mut Call) {
         match self {
             Self::AnotherTokenEachTime if !call.body["ClientRequestToken"].is_null() => {
-                let token: String = key.bytes().rev().take(30).map(char::from).collect();
-                call.body["ClientRequestToken"] = json!(token.replace(' ', "-"));
+                call.body["ClientRequestToken"] = json!(short(key.as_bytes()));
             }
             Self::LooseReadsOfTheLedger if target(call).starts_with("audit-") => loosen(call),
             Self::LooseReadsOfGrants if !target(call).starts_with("audit-") => loosen(call),
             Self::NoReceipt => leave_out(call, "", "receipt/"),
             Self::NoEntryOfRevocations => {
-                leave_out(call, "role_assignment.delete", "audit-outbox/")
+                leave_out(call, "role_assignment.delete", "audit-outbox/");
             }
             Self::NoEventOfRoles => leave_out(call, "role.updated", "event/"),
             Self::NamesAreNotGuarded => leave_out(call, "", "entity-name/"),

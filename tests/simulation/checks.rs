@@ -18,7 +18,8 @@ pub(super) struct Evidence<'a> {
 type Check = fn(&Evidence<'_>) -> Vec<String>;
 
 /// Every checker that looks at the end of a run, by the name of its invariant. Others speak up while it goes on:
-/// no stale allow, no stale denial, cost within budget, drains in time, list and check agree.
+/// no stale allow, no stale denial, cost within budget, drains in time, listed if and only if allowed, lists hold
+/// what is there, the chain can be read, answers when nothing goes wrong.
 const CHECKS: [(&str, Check); 14] = [
     ("acknowledged is there once", kept::acknowledged_is_there_once),
     ("refused is not there", kept::refused_is_not_there),

@@ -86,7 +86,7 @@ impl Mode {
     }
 }
 
-/// A number that a seed and a text give, and nothing else (FNV-1a, mixed as MurmurHash3 ends).
+/// A number that a seed and a text give, and nothing else (FNV-1a, mixed as `MurmurHash3` ends).
 pub(super) fn roll(seed: u64, what: &str) -> u64 {
     let mut hash = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0xcbf2_9ce4_8422_2325;
     for byte in what.bytes() {
@@ -135,10 +135,11 @@ impl Plan {
                 if roll(seed, &format!("whether {place}")) % 1_000 >= often {
                     return None;
                 }
-                match on.contains(&Mode::Stale) && roll(seed, &format!("stale {place}")) % 4 > 0 {
-                    true => Some(Mode::Stale),
-                    false => one_of(&on, roll(seed, &format!("which {place}"))),
+                let is_other = roll(seed, &format!("other {place}")).is_multiple_of(4);
+                if on.contains(&Mode::Stale) && !is_other {
+                    return Some(Mode::Stale);
                 }
+                one_of(&on, roll(seed, &format!("which {place}")))
             }
         }
     }

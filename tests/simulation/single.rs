@@ -69,7 +69,7 @@ impl Base {
             };
             sweeps("PublishBatch") && sweeps("SendMessageBatch")
         });
-        bases.next().expect("what a stream loses is swept")
+        bases.next().unwrap()
     }
 
     /// Every fault that it can have, one of each kind.

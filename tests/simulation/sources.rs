@@ -104,9 +104,9 @@ impl Rig {
                     failures += 1;
                     let first = failed.and_then(|failed| failed.into_iter().min());
                     let before = batch.iter().map(sequence);
-                    let before =
+                    let mut before =
                         before.filter(|one| first.as_ref().is_some_and(|first| one < first));
-                    position = before.last().unwrap_or(position);
+                    position = before.next_back().unwrap_or(position);
                     if failures == STREAM_RETRIES_MAX {
                         (failures, position) = (0, last);
                     }

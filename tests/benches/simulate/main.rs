@@ -41,7 +41,7 @@ impl Arguments {
     }
 
     fn number(&self, name: &str) -> Option<u64> {
-        self.text(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} {text}")))
+        self.text(name).map(|text| text.parse().unwrap())
     }
 }
 

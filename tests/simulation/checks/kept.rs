@@ -135,7 +135,7 @@ fn versions(evidence: &Evidence<'_>, tenant: &str, of: &str) -> BTreeMap<String,
         let version: &mut u64 = versions.entry(id).or_default();
         match (kind, verb) {
             ("role_assignment" | "group_membership", "delete") => {
-                *version = version.wrapping_sub(1)
+                *version = version.wrapping_sub(1);
             }
             _ => *version = version.wrapping_add(1),
         }
@@ -144,35 +144,38 @@ fn versions(evidence: &Evidence<'_>, tenant: &str, of: &str) -> BTreeMap<String,
     versions
 }
 
+/// What has versions, or is there once, and what its sort keys begin with.
+const KINDS: [(&str, &str); 5] = [
+    ("entity", "entity"),
+    ("role", "role/"),
+    ("role_assignment", "assignment/"),
+    ("principal", "profile"),
+    ("group_membership", "member/"),
+];
+
 pub(super) fn state_is_what_the_entries_made(evidence: &Evidence<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     for tenant in TENANTS {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let kinds: [(&str, &str, fn(&Value) -> String); 5] = [
-            ("entity", "entity", |item| item["id"].as_str().unwrap_or_default().to_owned()),
-            ("role", "role/", |item| item["id"].as_str().unwrap_or_default().to_owned()),
-            ("role_assignment", "assignment/", |item| {
-                item["id"].as_str().unwrap_or_default().to_owned()
-            }),
-            ("principal", "profile", |item| last_part(&item["pk"])),
-            ("group_membership", "member/", |item| {
-                format!("{}/{}", last_part(&item["pk"]), last_part(&item["sk"]))
-            }),
-        ];
-        for (kind, begins, id) in kinds {
-            let there = evidence
-                .facts
-                .kept(tenant, begins)
-                .map(|item| (id(item), item["version"].as_u64().unwrap_or(1)));
+        for (kind, begins) in KINDS {
+            let there = evidence.facts.kept(tenant, begins);
+            let there = there.map(|item| (id(kind, item), item["version"].as_u64().unwrap_or(1)));
             let there: BTreeMap<String, u64> = there.collect();
             let told = versions(evidence, tenant, kind);
             if there != told {
                 wrong.push(format!("{kind} of {tenant}: there is {there:?}, told of {told:?}"));
             }
         }
-        let _ = text;
     }
     wrong
+}
+
+/// What an item is called in audit entries.
+fn id(kind: &str, item: &Value) -> String {
+    match kind {
+        "principal" => last_part(&item["pk"]),
+        "group_membership" => format!("{}/{}", last_part(&item["pk"]), last_part(&item["sk"])),
+        _ => item["id"].as_str().unwrap_or_default().to_owned(),
+    }
 }
 
 /// The last part of a key, without its length.
