@@ -112,7 +112,6 @@ async fn suspend(
     mut fields: Fields,
 ) -> Result<Answer, Problem> {
     let id = id(&path)?;
-    fields.only(&["reason"]);
     let reason = fields.optional("reason", text(SuspensionReason::parse));
     fields.finish()?;
     let status = Wanted::Suspended(reason?);

@@ -125,7 +125,7 @@ pub struct TenantUpdate {
     tier: Option<String>,
 }
 
-/// Why a tenant is suspended. Unknown fields are refused.
+/// Why a tenant is suspended. Unknown fields are ignored.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "describes what `suspend` reads")]
 pub struct TenantSuspend {
