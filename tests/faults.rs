@@ -236,11 +236,7 @@ impl Faults {
             Fault::Refused(error, reason) => {
                 HttpConnectorFuture::ready(Ok(refused(error, reason, items)))
             }
-            Fault::Broken(status) => {
-                let page = SdkBody::from("<html>try again</html>");
-                let status = StatusCode::try_from(status).unwrap();
-                HttpConnectorFuture::ready(Ok(HttpResponse::new(status, page)))
-            }
+            Fault::Broken(status) => HttpConnectorFuture::ready(Ok(broken(status))),
             Fault::NoneDone(reason) => {
                 let error = json!({"Error": {"Code": reason, "Message": "planned by the test"}});
                 let answer = json!({"Responses": vec![error; statements]});
@@ -267,7 +263,7 @@ impl Faults {
 
 impl Call {
     /// A call as it is sent. SNS names its operation in a form, the others in a header.
-    fn of(request: &HttpRequest) -> Self {
+    pub(crate) fn of(request: &HttpRequest) -> Self {
         let sent = request.body().bytes().unwrap_or_default();
         match request.headers().get("x-amz-target") {
             Some(target) => Self {
@@ -287,7 +283,7 @@ impl Call {
 }
 
 /// Passes the first keys of a `BatchGetItem` on, and says of the others that they were not read.
-fn read_only(
+pub(crate) fn read_only(
     inner: &SharedHttpConnector,
     mut request: HttpRequest,
     keys: usize,
@@ -314,7 +310,14 @@ fn read_only(
     })
 }
 
-fn refused(error: &str, reason: Option<&str>, items: usize) -> HttpResponse {
+/// The answer of something before the service, a page for people.
+pub(crate) fn broken(status: u16) -> HttpResponse {
+    let page = SdkBody::from("<html>try again</html>");
+    HttpResponse::new(StatusCode::try_from(status).unwrap(), page)
+}
+
+/// The answer of DynamoDB that refuses a call, and of a transaction each item for the same reason.
+pub(crate) fn refused(error: &str, reason: Option<&str>, items: usize) -> HttpResponse {
     let mut body = json!({
         "__type": format!("com.amazonaws.dynamodb.v20120810#{error}"),
         "message": "planned by the test",

@@ -17,6 +17,7 @@ mod limited;
 pub mod messaging;
 mod numbers;
 mod reply;
+pub mod simulation;
 pub mod tokens;
 pub mod valkey;
 pub mod writers;

@@ -153,7 +153,7 @@ impl HttpConnector for Messages {
 }
 
 /// The entries of a `PublishBatch`, a form (AWS's query protocol), by id.
-fn topic_entries(body: &[u8]) -> Vec<(String, Message)> {
+pub(crate) fn topic_entries(body: &[u8]) -> Vec<(String, Message)> {
     let form: BTreeMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
     let field = |name: String| form.get(&name).cloned().unwrap_or_default();
     let mut entries = Vec::new();
@@ -174,7 +174,7 @@ fn topic_entries(body: &[u8]) -> Vec<(String, Message)> {
 }
 
 /// The entries of a `SendMessageBatch`, or the one of a `SendMessage`, by id.
-fn queue_entries(target: &str, body: &[u8]) -> Vec<(String, Message)> {
+pub(crate) fn queue_entries(target: &str, body: &[u8]) -> Vec<(String, Message)> {
     let body: Value = serde_json::from_slice(body).unwrap();
     let to = body["QueueUrl"].as_str().unwrap().to_owned();
     let message = |entry: &Value| Message {
@@ -189,7 +189,7 @@ fn queue_entries(target: &str, body: &[u8]) -> Vec<(String, Message)> {
     entries.map(|entry| (entry["Id"].as_str().unwrap().to_owned(), message(entry))).collect()
 }
 
-fn topic_answer(answers: &[(String, bool)]) -> String {
+pub(crate) fn topic_answer(answers: &[(String, bool)]) -> String {
     let members = |wanted: bool, rest: &str| -> String {
         let of = answers.iter().filter(|(_, arrived)| *arrived == wanted);
         of.map(|(id, _)| format!("<member><Id>{id}</Id>{rest}</member>")).collect()
@@ -206,7 +206,7 @@ fn topic_answer(answers: &[(String, bool)]) -> String {
     )
 }
 
-fn queue_answer(answers: &[(String, bool)]) -> String {
+pub(crate) fn queue_answer(answers: &[(String, bool)]) -> String {
     let of = |wanted: bool| answers.iter().filter(move |(_, arrived)| *arrived == wanted);
     let arrived: Vec<Value> = of(true)
         .map(|(id, _)| json!({"Id": id, "MessageId": "m", "MD5OfMessageBody": ""}))

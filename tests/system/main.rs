@@ -63,6 +63,7 @@ mod roles;
 mod routes;
 mod samples;
 mod search;
+mod simulation;
 mod tables;
 mod tenants;
 mod tenants_suspended;

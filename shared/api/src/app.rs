@@ -10,7 +10,7 @@ use domain::id::{Ids, TenantId};
 use domain::ledger::checkpoint::Origin;
 use domain::limit::plan::Plan;
 use domain::time::Clock;
-use store::{EpochSource, Limiter, Store, Tables};
+use store::{Chance, EpochSource, Limiter, Store, Tables};
 
 use crate::cache::CacheConfig;
 use crate::connector::OneConnector;
@@ -269,6 +269,12 @@ impl App {
     #[must_use]
     pub fn with_epochs(self, epochs: EpochSource) -> Self {
         Self { store: self.store.with_epochs(epochs), ..self }
+    }
+
+    /// The same surroundings with chance from elsewhere.
+    #[must_use]
+    pub fn with_chance(self, chance: Chance) -> Self {
+        Self { store: self.store.with_chance(chance), ..self }
     }
 
     /// The same surroundings with requests counted elsewhere than in the tables.

@@ -6,7 +6,7 @@ use domain::id::{PrincipalId, TenantId};
 use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderMap, header};
-use store::{Intent, ReceiptSlot, Store, random_pause};
+use store::{Chance, Intent, ReceiptSlot, Store};
 
 use crate::answer::Answer;
 use crate::app::App;
@@ -29,6 +29,7 @@ pub struct Mutation {
     act: Act,
     slot: Option<ReceiptSlot>,
     if_match: Option<IfMatch>,
+    chance: Chance,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +101,7 @@ impl Mutation {
         loop {
             match attempt().await {
                 Err(problem) if problem.lost_race && tried < ATTEMPTS_MAX => {
-                    tokio::time::sleep(random_pause(PAUSE_MILLISECONDS_FIRST, tried)).await;
+                    tokio::time::sleep(self.chance.pause(PAUSE_MILLISECONDS_FIRST, tried)).await;
                     tried += 1;
                 }
                 settled => return settled,
@@ -123,7 +124,8 @@ impl FromRequestParts<App> for Mutation {
             request_id: request_id.unwrap_or_default(),
         };
         let if_match = if_match(&parts.headers)?;
-        Ok(Self { act, slot: parts.extensions.get::<ReceiptSlot>().cloned(), if_match })
+        let slot = parts.extensions.get::<ReceiptSlot>().cloned();
+        Ok(Self { act, slot, if_match, chance: app.store.chance().clone() })
     }
 }
 

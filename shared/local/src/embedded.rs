@@ -25,7 +25,7 @@ use store::{EpochSource, InProcess};
 use tokio::sync::watch;
 
 pub(crate) use storage::DataFolder;
-pub(crate) use streams::{HORIZON, Stream};
+pub use streams::{HORIZON, Stream};
 
 /// An embedded DynamoDB. Clones are cheap and share the data.
 #[derive(Clone)]

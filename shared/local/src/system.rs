@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use api::delivery::Courier;
 use api::key_file::KeyFileError;
@@ -18,7 +18,7 @@ use domain::id::Ids;
 use domain::limit::plan::Plan;
 use domain::time::Clock;
 use http::{Request, Response};
-use store::{EpochSource, Limiter};
+use store::{Chance, EpochSource, Limiter};
 
 use crate::authorizer::Authorizer;
 use crate::embedded::{Embedded, EmbeddedError};
@@ -111,6 +111,10 @@ pub struct Surroundings {
     pub clock: Clock,
     /// New ids.
     pub ids: Ids,
+    /// Chance, for what should not happen to all at once.
+    pub chance: Chance,
+    /// Who signs checkpoints, if not a key of the deployment's own.
+    pub notary: Option<Notary>,
     /// Who may call.
     pub authorizer: Authorizer,
     /// Where the epochs of what is remembered live, if not in this process.
@@ -133,6 +137,8 @@ impl Default for Surroundings {
         Self {
             clock: Clock::system(),
             ids: Ids::by_time(),
+            chance: Chance::system(),
+            notary: None,
             authorizer: Authorizer::off(),
             epochs: None,
             public_url: None,
@@ -192,13 +198,16 @@ impl System {
         clients: impl FnOnce(&Embedded, &Messaging) -> Clients,
         surroundings: Surroundings,
     ) -> Result<Self, SystemError> {
-        let template = Template::parse(TEMPLATE)?;
-        embedded.create_tables(&template)?;
-        let messaging = Messaging::beside(&embedded, &template, surroundings.clock.clone())?;
+        let template = deployed()?;
+        embedded.create_tables(template)?;
+        let messaging = Messaging::beside(&embedded, template, surroundings.clock.clone())?;
         let Clients { dynamodb, messaging: senders } = clients(&embedded, &messaging);
-        let Surroundings { clock, ids, authorizer, .. } = surroundings.clone();
+        let Surroundings { clock, ids, chance, authorizer, .. } = surroundings.clone();
         let key_file = embedded.folder().map(|folder| folder.path.join(KEY_FILE));
-        let notary = Notary::with_own_key(key_file.as_deref(), DEPLOYMENT_DEFAULT)?;
+        let notary = match &surroundings.notary {
+            Some(notary) => notary.clone(),
+            None => Notary::with_own_key(key_file.as_deref(), DEPLOYMENT_DEFAULT)?,
+        };
         let limiter = surroundings.limiter.clone().unwrap_or_else(|| match surroundings.epochs {
             Some(_) => Limiter::table(),
             None => Limiter::in_process(),
@@ -212,6 +221,7 @@ impl System {
                 Config { public_url, entity_types, audit_decisions, rate_limits, ..config };
             let app = App::new(config, dynamodb.clone(), clock.clone(), ids.clone());
             let app = app.with_messaging(senders.clone()).with_notary(notary.clone());
+            let app = app.with_chance(chance.clone());
             let app = app.with_epochs(epochs.unwrap_or_else(|| embedded.epochs()));
             let app = app.with_limiter(limiter.clone());
             Ok((function.folder.clone(), app))
@@ -235,8 +245,8 @@ impl System {
             Some(app) => authorizer.with_store(&app.store),
             None => authorizer,
         };
-        let gateway = Gateway::new(&template, routers, authorizer)?;
-        let pump = Pump::new(&template, handlers, &embedded, &messaging)?;
+        let gateway = Gateway::new(template, routers, authorizer)?;
+        let pump = Pump::new(template, handlers, &embedded, &messaging)?;
         Ok(Self {
             gateway: Arc::new(gateway),
             embedded,
@@ -262,6 +272,16 @@ impl System {
     pub async fn call(&self, request: Request<Body>) -> Response<Body> {
         self.gateway.call(request, None).await
     }
+}
+
+/// The template, read once in a process: a test starts hundreds of systems.
+fn deployed() -> Result<&'static Template, TemplateError> {
+    static DEPLOYED: OnceLock<Template> = OnceLock::new();
+    if let Some(template) = DEPLOYED.get() {
+        return Ok(template);
+    }
+    let template = Template::parse(TEMPLATE)?;
+    Ok(DEPLOYED.get_or_init(|| template))
 }
 
 /// The function of a folder, where it is one that others than clients invoke: streams, queues, schedules, the

@@ -22,7 +22,6 @@ use crate::error::{Error, Guard, is_busy};
 use crate::item::Item;
 use crate::key::{self, Key};
 use crate::meter::Call;
-use crate::pause::random_pause;
 use crate::receipt::{ReceiptSlot, receipt_item};
 use crate::{Store, outbox};
 
@@ -257,7 +256,7 @@ impl Store {
                 return Err(error);
             }
             tracing::debug!(attempt, %error, "transaction sent again");
-            tokio::time::sleep(random_pause(PAUSE_MILLISECONDS_FIRST, attempt)).await;
+            tokio::time::sleep(self.chance.pause(PAUSE_MILLISECONDS_FIRST, attempt)).await;
             attempt += 1;
         }
     }

@@ -20,7 +20,6 @@ use crate::error::Error;
 use crate::item::{Item, text};
 use crate::key::{self, ASSIGNMENT_PREFIX, Key, MEMBER_OF_PREFIX, PROFILE};
 use crate::memberships::membership;
-use crate::memory::Known;
 use crate::principals::profile;
 use crate::roles::role;
 
@@ -94,7 +93,7 @@ impl Store {
                 let own = stamps.iter().filter(|(scope, _)| matches!(scope, Scope::Principal(_)));
                 self.memory.keep_epochs(tenant, &own.cloned().collect(), asked_at);
             }
-            self.memory.keep_grants(tenant, principal, Known::new(grants.clone(), stamps));
+            self.memory.keep_grants(tenant, principal, grants.clone(), stamps);
         }
         Ok(grants)
     }
@@ -177,7 +176,7 @@ impl Store {
         let part = Arc::new(Part::of(items)?);
         let stamp = epoch.map(|epoch| (scope, epoch));
         if let Some(stamp) = stamp.clone().filter(|_| remembers && is_shared && ahead.is_some()) {
-            self.memory.keep_part(tenant, of, Known::new(part.clone(), vec![stamp]));
+            self.memory.keep_part(tenant, of, part.clone(), stamp);
         }
         Ok((part, stamp))
     }

@@ -17,7 +17,6 @@ use crate::Store;
 use crate::error::Error;
 use crate::item::Item;
 use crate::meter::Call;
-use crate::pause::random_pause;
 
 /// Items of one `BatchExecuteStatement`.
 const BATCH_ITEMS_MAX: usize = 25;
@@ -74,7 +73,7 @@ impl Store {
         let mut waiting: VecDeque<BatchStatementRequest> = batch.iter().cloned().collect();
         for round in 0..BATCH_ROUNDS_MAX {
             if round > 0 {
-                tokio::time::sleep(random_pause(PAUSE_MILLISECONDS, round)).await;
+                tokio::time::sleep(self.chance.pause(PAUSE_MILLISECONDS, round)).await;
             }
             let call = Call::begin();
             let output = self

@@ -99,7 +99,7 @@ pub use events::{EventFilter, Ingested, event_id_in, event_id_of};
 pub use graph::Graph;
 pub use limits::{LIMITER_MILLISECONDS_MAX, LIMITER_PAUSE_SECONDS, Limiter};
 pub use outbox::{AuditRow, OutboxRow, Record};
-pub use pause::random_pause;
+pub use pause::Chance;
 pub use read::Page;
 pub use receipt::{RECEIPT_SECONDS, Receipt, ReceiptSlot};
 pub use search::{Candidates, Holder, HolderPosition, Holding, Known, KnownPosition, TreePosition};
@@ -125,6 +125,7 @@ pub struct Store {
     epochs: EpochSource,
     limiter: Limiter,
     memory: Arc<Memory>,
+    chance: Chance,
 }
 
 impl Store {
@@ -138,13 +139,25 @@ impl Store {
             epochs: EpochSource::default(),
             limiter: Limiter::default(),
             memory: Arc::default(),
+            chance: Chance::default(),
         }
     }
 
     /// The same store with its epochs elsewhere. Whatever writes the tables must move them there.
     #[must_use]
     pub fn with_epochs(self, epochs: EpochSource) -> Self {
-        Self { epochs, memory: Arc::default(), ..self }
+        Self { epochs, memory: Arc::new(Memory::of(self.chance.clone())), ..self }
+    }
+
+    /// The same store with its chance from elsewhere.
+    #[must_use]
+    pub fn with_chance(self, chance: Chance) -> Self {
+        Self { memory: Arc::new(Memory::of(chance.clone())), chance, ..self }
+    }
+
+    /// Where its chance comes from.
+    pub fn chance(&self) -> &Chance {
+        &self.chance
     }
 
     /// The same store that counts requests elsewhere. Whatever serves requests must count them there.

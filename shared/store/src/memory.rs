@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::authorization::Located;
 use crate::epochs::{Epoch, Epochs, Scope, Stamp};
 use crate::grants::Part;
+use crate::pause::Chance;
 
 /// Assignments of all remembered principals together; one takes about half a kilobyte.
 const GRANTS_MAX: u64 = 100_000;
@@ -43,6 +44,7 @@ pub(crate) struct Memory {
     roles: Cache<(TenantId, RoleId), Known<Role>>,
     located: Cache<(TenantId, EntityId), Known<Located>>,
     epochs: Cache<(TenantId, Scope), (Epoch, Instant)>,
+    chance: Chance,
 }
 
 /// Something remembered, with what must still be so for it to hold.
@@ -60,8 +62,8 @@ impl<T> Clone for Known<T> {
 }
 
 impl<T> Known<T> {
-    pub(crate) fn new(value: Arc<T>, stamps: Vec<Stamp>) -> Self {
-        let jitter = getrandom::u64().unwrap_or_default() % (REMEMBERED_SECONDS_MAX / 3);
+    fn new(value: Arc<T>, stamps: Vec<Stamp>, chance: &Chance) -> Self {
+        let jitter = chance.number() % (REMEMBERED_SECONDS_MAX / 3);
         let until = Instant::now() + Duration::from_secs(REMEMBERED_SECONDS_MAX - jitter);
         Self { value, stamps: stamps.into(), until }
     }
@@ -90,12 +92,20 @@ impl Weighter<(TenantId, Principal), Known<Part>> for Lengths {
 
 impl Default for Memory {
     fn default() -> Self {
+        Self::of(Chance::default())
+    }
+}
+
+impl Memory {
+    /// A memory of nothing yet.
+    pub(crate) fn of(chance: Chance) -> Self {
         Self {
             grants: Cache::with_weighter(1_000, GRANTS_MAX, Lengths),
             parts: Cache::with_weighter(100, PARTS_MAX, Lengths),
             roles: Cache::new(ROLES_MAX),
             located: Cache::new(RESOURCES_MAX),
             epochs: Cache::new(EPOCHS_MAX),
+            chance,
         }
     }
 }
@@ -115,7 +125,14 @@ impl Memory {
         self.grants.get(&(tenant.clone(), principal.clone()))
     }
 
-    pub(crate) fn keep_grants(&self, tenant: &TenantId, of: &Principal, known: Known<Grants>) {
+    pub(crate) fn keep_grants(
+        &self,
+        tenant: &TenantId,
+        of: &Principal,
+        grants: Arc<Grants>,
+        stamps: Vec<Stamp>,
+    ) {
+        let known = Known::new(grants, stamps, &self.chance);
         self.grants.insert((tenant.clone(), of.clone()), known);
     }
 
@@ -129,7 +146,14 @@ impl Memory {
         self.parts.get(&(tenant.clone(), of.clone()))?.confirmed(epochs)
     }
 
-    pub(crate) fn keep_part(&self, tenant: &TenantId, of: &Principal, known: Known<Part>) {
+    pub(crate) fn keep_part(
+        &self,
+        tenant: &TenantId,
+        of: &Principal,
+        part: Arc<Part>,
+        stamp: Stamp,
+    ) {
+        let known = Known::new(part, vec![stamp], &self.chance);
         self.parts.insert((tenant.clone(), of.clone()), known);
     }
 
@@ -144,7 +168,7 @@ impl Memory {
     }
 
     pub(crate) fn keep_role(&self, role: &Arc<Role>, policy: Epoch) {
-        let known = Known::new(role.clone(), vec![(Scope::Policy, policy)]);
+        let known = Known::new(role.clone(), vec![(Scope::Policy, policy)], &self.chance);
         self.roles.insert((role.tenant_id.clone(), role.id.clone()), known);
     }
 
@@ -160,7 +184,8 @@ impl Memory {
 
     pub(crate) fn keep_located(&self, tenant: &TenantId, located: Located, hierarchy: Epoch) {
         let id = located.id.clone();
-        let known = Known::new(Arc::new(located), vec![(Scope::Hierarchy, hierarchy)]);
+        let stamps = vec![(Scope::Hierarchy, hierarchy)];
+        let known = Known::new(Arc::new(located), stamps, &self.chance);
         self.located.insert((tenant.clone(), id), known);
     }
 
@@ -191,7 +216,9 @@ mod tests {
     async fn what_is_remembered_together_does_not_end_together() {
         let now = Instant::now();
         let ends: Vec<u64> = (0..100)
-            .map(|_| (Known::new(Arc::new(()), Vec::new()).until - now).as_secs())
+            .map(|_| {
+                (Known::new(Arc::new(()), Vec::new(), &Chance::system()).until - now).as_secs()
+            })
             .collect();
         let (first, last) = (ends.iter().min().unwrap(), ends.iter().max().unwrap());
         assert!(*last <= REMEMBERED_SECONDS_MAX && *first > REMEMBERED_SECONDS_MAX / 2);

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 /// The sequence number before the oldest record.
-pub(crate) const HORIZON: &str = "100000000000000000001";
+pub const HORIZON: &str = "100000000000000000001";
 
 /// What the engine adds to a stored sequence number.
 const NUMBER_OFFSET: u128 = 100_000_000_000_000_000_000;
@@ -24,7 +24,7 @@ const TRIMMED_MAX: usize = 500;
 
 /// The stream of a table.
 #[derive(Debug, Clone)]
-pub(crate) struct Stream {
+pub struct Stream {
     table: String,
     engine_arn: String,
     /// Its name as a deployed function would see it.
@@ -48,7 +48,7 @@ impl Embedded {
     }
 
     /// The stream of `table`, if it has one.
-    pub(crate) fn stream(&self, table: &str) -> Result<Option<Stream>, EmbeddedError> {
+    pub fn stream(&self, table: &str) -> Result<Option<Stream>, EmbeddedError> {
         let request = ListStreamsRequest {
             table_name: Some(table.to_owned()),
             ..ListStreamsRequest::default()
@@ -80,7 +80,7 @@ impl Embedded {
     }
 
     /// Up to `max` records after the sequence number `after`, as Lambda hands them to functions.
-    pub(crate) fn stream_records(
+    pub fn stream_records(
         &self,
         stream: &Stream,
         after: &str,

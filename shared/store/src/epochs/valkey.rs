@@ -206,7 +206,8 @@ impl Valkey {
                     "done, and the epochs not moved: {trouble}"
                 )));
             }
-            tokio::time::sleep(pause::random_pause(PAUSE_MILLISECONDS_FIRST, attempt)).await;
+            tokio::time::sleep(pause::Chance::system().pause(PAUSE_MILLISECONDS_FIRST, attempt))
+                .await;
             attempt += 1;
         }
     }

@@ -17,7 +17,6 @@ use crate::error::Error;
 use crate::item::{Item, from_item, index, text, to_item};
 use crate::key::{self, CHAINS, Key};
 use crate::ledger::read::placed;
-use crate::pause::random_pause;
 
 /// How often the end of a chain is read anew before a writer gives up: others keep appending, or the
 /// table does not answer.
@@ -49,7 +48,7 @@ impl Store {
                         return Err(Error::Busy(format!("{} does not hold still", chain(tenant))));
                     }
                     if attempts > 0 {
-                        tokio::time::sleep(random_pause(PAUSE_MILLISECONDS, attempts)).await;
+                        tokio::time::sleep(self.chance.pause(PAUSE_MILLISECONDS, attempts)).await;
                     }
                     attempts += 1;
                     let head = self.ledger_end_indexed(tenant).await?;

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::random;
 use crate::epochs::access::{CacheAccess, CacheDoor};
-use crate::pause::random_pause;
+use crate::pause::Chance;
 
 /// From this the pauses between attempts to connect grow, up to 64 times it.
 const PAUSE_MILLISECONDS_FIRST: u64 = 50;
@@ -198,8 +198,9 @@ impl Link {
             }
             Err(trouble) => {
                 let doublings = state.failures.min(PAUSE_DOUBLINGS_MAX);
-                state.not_before =
-                    Some(Instant::now() + random_pause(PAUSE_MILLISECONDS_FIRST, doublings));
+                state.not_before = Some(
+                    Instant::now() + Chance::system().pause(PAUSE_MILLISECONDS_FIRST, doublings),
+                );
                 state.failures += 1;
                 let failures = state.failures;
                 tracing::warn!(failures, %trouble, "no connection to the cache of epochs");
