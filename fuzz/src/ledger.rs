@@ -148,7 +148,8 @@ pub(crate) fn record(data: &[u8]) {
     if let Ok(record) = Record::parse(data)
         && let Ok(line) = record.canonical()
     {
-        assert_eq!(Record::parse(&line).unwrap(), record);
+        // Not the records: `1.0` and `1` are one number, and have one canonical form.
+        assert_eq!(Record::parse(&line).unwrap().canonical().unwrap(), line);
     }
 }
 
