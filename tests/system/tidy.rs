@@ -20,12 +20,12 @@ struct File {
     text: String,
 }
 
-/// Every text file that is not ignored.
+/// Every text file that is not ignored, and no sample for a fuzzer (`fuzz/corpus`): those are bytes.
 fn files() -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let ignored = fs::read_to_string(root.join(".gitignore")).unwrap();
     let ignored: BTreeSet<&str> =
-        ignored.lines().map(|line| line.trim_matches('/')).chain([".git"]).collect();
+        ignored.lines().map(|line| line.trim_matches('/')).chain([".git", "corpus"]).collect();
     let mut folders = vec![root.to_owned()];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {

@@ -10,6 +10,7 @@ mod assertions;
 mod bootstrap;
 mod compliance;
 mod crash;
+mod disk;
 mod dlq;
 mod doctor;
 mod events;

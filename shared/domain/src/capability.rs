@@ -98,7 +98,8 @@ const OF_TASKS: [&str; 4] = ["assign", "move_state", "take", "view"];
 /// - a verb before what it is about goes behind it: `read:plans` is `plans:read`;
 /// - `insight:…` is `insights:…`; and `view`, `take`, `move_state` and `assign` by themselves are of tasks.
 ///
-/// Every other name stands for itself, to the letter.
+/// Every other name stands for itself, to the letter. A canonical name is its own: what one rule makes, the others
+/// apply to.
 pub fn canonical(name: &str) -> Cow<'_, str> {
     if let Some((first, rest)) = name.split_once(':') {
         return match (first, rest) {
@@ -110,12 +111,12 @@ pub fn canonical(name: &str) -> Cow<'_, str> {
         };
     }
     if let Some((resource, action)) = name.rsplit_once('.') {
-        return format!("{resource}:{action}").into();
+        return canonical(&format!("{resource}:{action}")).into_owned().into();
     }
     let is_capital = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     match name.split_once('_') {
         Some((resource, action)) if name.bytes().all(is_capital) => {
-            format!("{resource}:{action}").to_ascii_lowercase().into()
+            canonical(&format!("{resource}:{action}").to_ascii_lowercase()).into_owned().into()
         }
         _ if OF_TASKS.contains(&name) => format!("task:{name}").into(),
         _ => name.into(),
@@ -127,6 +128,16 @@ mod tests {
     use super::*;
     use crate::permission::Action;
     use std::collections::HashSet;
+
+    #[test]
+    fn a_canonical_name_is_its_own_whichever_rule_made_it() {
+        for name in ["READ_PLANS", "read.plans", "read:plans", "plans:read", "plans.read"] {
+            assert_eq!(canonical(name), "plans:read", "{name}");
+        }
+        for name in ["INSIGHT_READ", "insight.read", "read:insight", "READ_INSIGHT"] {
+            assert_eq!(canonical(name), "insights:read", "{name}");
+        }
+    }
 
     #[test]
     fn names_of_others_are_resolved_by_rule() {

@@ -67,6 +67,10 @@ impl Messaging {
 
     /// Queues kept where the tables are: in the same folder, or in memory. Messages survive the end
     /// of the process, however that ends; a power cut may lose the last moments before it.
+    ///
+    /// What was in flight then is visible again at once, as if it had not been received. Whoever was to handle
+    /// it in that process is gone: to wait for the end of its visibility would hold everything up for minutes,
+    /// and to count it would give up what is well, after a few kills in a row.
     pub fn beside(
         embedded: &Embedded,
         template: &Template,
@@ -74,7 +78,11 @@ impl Messaging {
     ) -> Result<Self, MessagingError> {
         let Some(folder) = embedded.folder() else { return Self::memory(template, clock) };
         let connection = storage::file(&folder.path)?;
-        Ok(Self::new(template, clock, connection, Some(folder)))
+        let messaging = Self::new(template, clock, connection, Some(folder));
+        messaging
+            .release()
+            .map_err(|source| MessagingError::Storage { task: "shown again", source })?;
+        Ok(messaging)
     }
 
     fn new(

@@ -4,11 +4,13 @@ use super::{EmbeddedError, engine};
 use dynoxide::Database;
 use rusqlite::Connection;
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 const DATABASE_FILE: &str = "epr.db";
 const LOCK_FILE: &str = "lock";
+const WRITE_AHEAD_LOG: &str = "epr.db-wal";
 
 /// The engine numbers each stream record one past the highest number so far, and looks for that
 /// without an index: every write would read all stream records there are.
@@ -70,12 +72,29 @@ pub(super) fn file(file: &Path) -> Result<Database, EmbeddedError> {
 }
 
 /// The database of a folder, to be read only. SQLite's write-ahead log lets others write meanwhile.
+///
+/// To read beside a writer SQLite needs a file of its own there, which a folder on a read-only disk cannot have.
+/// There nobody writes either, so the file alone is read, unless it lacks what is in a write-ahead log: a
+/// verifier must not take less for all.
 pub(super) fn file_to_read(folder: &Path) -> Result<Database, EmbeddedError> {
     let unusable = |source| EmbeddedError::Folder { folder: folder.to_owned(), source };
     let file = folder.join(DATABASE_FILE).canonicalize().map_err(unusable)?;
     // The engine hands a location to SQLite as it is, and only the form of an address can say `mode=ro`.
     let path = file.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    Database::new(&format!("file:{path}?mode=ro")).map_err(engine("open its file `epr.db` to read"))
+    let opened = Database::new(&format!("file:{path}?mode=ro"));
+    let log = fs::metadata(folder.join(WRITE_AHEAD_LOG));
+    let is_whole =
+        log.map_or_else(|error| error.kind() == ErrorKind::NotFound, |log| log.len() == 0);
+    let opened = opened.or_else(|error| match is_whole {
+        true if is_read_only(folder) => Database::new(&format!("file:{path}?mode=ro&immutable=1")),
+        _ => Err(error),
+    });
+    opened.map_err(engine("open its file `epr.db` to read"))
+}
+
+fn is_read_only(folder: &Path) -> bool {
+    let lock = File::options().write(true).open(folder.join(LOCK_FILE));
+    lock.is_err_and(|error| error.kind() == ErrorKind::ReadOnlyFilesystem)
 }
 
 fn index(location: &Path) -> Result<(), EmbeddedError> {

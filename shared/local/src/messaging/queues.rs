@@ -227,6 +227,16 @@ impl Messaging {
         Ok(hidden)
     }
 
+    /// Makes visible what is in flight, as if it had not been received, and returns how many messages that were.
+    pub(super) fn release(&self) -> rusqlite::Result<usize> {
+        let now = self.now();
+        self.transaction(|store| {
+            let shown = "UPDATE messages SET visible_at = ?1, received = MAX(received - 1, 0)
+                         WHERE visible_at > ?1 AND receipt IS NOT NULL";
+            store.execute(shown, [now])
+        })
+    }
+
     pub(super) fn purge(&self, queue: &str) -> rusqlite::Result<usize> {
         self.transaction(|store| store.execute("DELETE FROM messages WHERE queue = ?1", [queue]))
     }

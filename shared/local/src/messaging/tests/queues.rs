@@ -247,7 +247,8 @@ async fn a_purge_empties_a_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_in_a_folder_survive_the_process() {
+async fn messages_in_a_folder_survive_the_process_and_what_it_had_in_flight_is_handled_by_the_next()
+{
     let folder = tempfile::tempdir().unwrap();
     let (template, clock) = (flow(), clock());
     let open = || {
@@ -257,7 +258,7 @@ async fn messages_in_a_folder_survive_the_process() {
     let messaging = open();
     let client = messaging.sqs();
     send(&client, WORK, "in flight").await;
-    receive(&client, WORK).await;
+    let held = receive(&client, WORK).await;
     send(&client, WORK, "waiting").await;
     messaging.set_position("mapping", "42").unwrap();
     // The folder is in use for as long as a client can write.
@@ -271,7 +272,10 @@ async fn messages_in_a_folder_survive_the_process() {
     let messaging = open();
     let client = messaging.sqs();
     assert_eq!(messaging.position("mapping").unwrap().as_deref(), Some("42"));
-    assert_eq!(bodies(&receive(&client, WORK).await), ["waiting"]);
-    pass(60).await;
-    assert_eq!(bodies(&receive(&client, WORK).await), ["in flight", "waiting"]);
+    assert_eq!(counts(&client, WORK).await, ("2".to_owned(), "0".to_owned()));
+    let again = receive(&client, WORK).await;
+    assert_eq!(bodies(&again), ["in flight", "waiting"]);
+    let counted = &again[0].attributes.as_ref().unwrap()
+        [&MessageSystemAttributeName::ApproximateReceiveCount];
+    assert_eq!((counted.as_str(), again[0].message_id()), ("1", held[0].message_id()));
 }
