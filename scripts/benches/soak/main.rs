@@ -171,104 +171,89 @@ async fn drained(api: &Api, begun: Instant) -> Result<(), String> {
 /// One client: seven in ten requests are decisions, two read, one writes.
 async fn load(api: &Api, client: u64, begun: Instant, lasts: Duration) -> Result<Times, String> {
     let mut chance = Chance::of(client);
-    let (mut times, mut made, mut held) = (Times::new(), 0_u64, Vec::new());
     let role = format!("role-{client}");
+    let mut caller = Caller { api, times: Times::new() };
     let body = json!({"id": role, "name": format!("Role {client}"), "permissions": ["doc:read"]});
-    send(api, &mut times, "create a role", &Method::POST, "/api/v1/roles", Some(&body)).await?;
+    caller.post("create a role", "/api/v1/roles", body).await?;
+    let (mut made, mut held) = (0_u64, Vec::new());
     while begun.elapsed() < lasts {
         let dice = chance.below(100);
         let any = held.get(chance.place(held.len())).cloned();
         let Some(entity) = any.filter(|_| dice < 95) else {
             made += 1;
             let id = format!("e-{client}-{made}");
-            let body =
-                json!({"id": id, "name": format!("Entity {client} {made}"), "type": "other"});
-            send(
-                api,
-                &mut times,
-                "create an entity",
-                &Method::POST,
-                "/api/v1/entities",
-                Some(&body),
-            )
-            .await?;
+            let name = format!("Entity {client} {made}");
+            let body = json!({"id": id, "name": name, "type": "other"});
+            caller.post("create an entity", "/api/v1/entities", body).await?;
             let body = json!({"principal_id": format!("p-{id}"), "role_id": role, "entity_id": id});
-            send(
-                api,
-                &mut times,
-                "assign a role",
-                &Method::POST,
-                "/api/v1/assignments",
-                Some(&body),
-            )
-            .await?;
+            caller.post("assign a role", "/api/v1/assignments", body).await?;
             held.push(id);
             continue;
         };
         let path = format!("/api/v1/entities/{entity}");
         match dice {
-            0..70 => {
-                let is_held = dice < 45;
-                let who = if is_held { format!("p-{entity}") } else { "p-nobody".to_owned() };
-                let body = json!({"user_id": who, "action": "doc:read", "resource_id": entity});
-                let answer = send(
-                    api,
-                    &mut times,
-                    "authorize",
-                    &Method::POST,
-                    "/api/v1/authorize",
-                    Some(&body),
-                )
-                .await?;
-                if answer != json!({"authorized": is_held}) {
-                    return Err(format!("{body} must be {is_held}: {answer}"));
-                }
-            }
-            70..83 => {
-                drop(send(api, &mut times, "get an entity", &Method::GET, &path, None).await?)
-            }
+            0..70 => caller.decide(&entity, dice < 45).await?,
+            70..83 => drop(caller.get("get an entity", &path).await?),
             83..86 => {
                 let path = "/api/v1/entities?type=other&limit=20";
-                send(api, &mut times, "list 20 entities", &Method::GET, path, None).await?;
+                caller.get("list 20 entities", path).await?;
             }
             86..91 => {
                 let body = json!({"attributes": {"n": chance.below(1_000_000)}});
-                send(api, &mut times, "change an entity", &Method::PATCH, &path, Some(&body))
-                    .await?;
+                caller.send("change an entity", &Method::PATCH, &path, Some(&body)).await?;
             }
             _ => {
                 let body =
                     json!({"event_type": "soak.told", "source": "soak", "payload": {"n": dice}});
-                send(
-                    api,
-                    &mut times,
-                    "hand in an event",
-                    &Method::POST,
-                    "/api/v1/events",
-                    Some(&body),
-                )
-                .await?;
+                caller.post("hand in an event", "/api/v1/events", body).await?;
             }
         }
     }
-    Ok(times)
+    Ok(caller.times)
 }
 
-async fn send(
-    api: &Api,
-    times: &mut Times,
-    name: &'static str,
-    method: &Method,
-    path: &str,
-    body: Option<&Value>,
-) -> Result<Value, String> {
-    let begun = Instant::now();
-    let answer = api.send("acme", method, path, None, body).await;
-    let took = u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX);
-    times.entry(name).or_default().push(took);
-    let answer = answer.ok_or_else(|| format!("no answer to {name}"))?;
-    if answer.status.is_success() {
-        return answer.json();
+/// Asks, and takes the time.
+struct Caller<'a> {
+    api: &'a Api,
+    times: Times,
+}
+
+impl Caller<'_> {
+    /// Asks for a decision of which it is known what it must be.
+    async fn decide(&mut self, entity: &str, is_held: bool) -> Result<(), String> {
+        let who = if is_held { format!("p-{entity}") } else { "p-nobody".to_owned() };
+        let body = json!({"user_id": who, "action": "doc:read", "resource_id": entity});
+        let answer = self.post("authorize", "/api/v1/authorize", body.clone()).await?;
+        if answer == json!({"authorized": is_held}) {
+            Ok(())
+        } else {
+            Err(format!("{body} must be {is_held}: {answer}"))
+        }
     }
-    Err(format!("{name}: {} {}", answer.status, answer.body))
+
+    async fn get(&mut self, name: &'static str, path: &str) -> Result<Value, String> {
+        self.send(name, &Method::GET, path, None).await
+    }
+
+    async fn post(&mut self, name: &'static str, path: &str, body: Value) -> Result<Value, String> {
+        self.send(name, &Method::POST, path, Some(&body)).await
+    }
+
+    async fn send(
+        &mut self,
+        name: &'static str,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, String> {
+        let begun = Instant::now();
+        let answer = self.api.send("acme", method, path, None, body).await;
+        let took = u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX);
+        self.times.entry(name).or_default().push(took);
+        let answer = answer.ok_or_else(|| format!("no answer to {name}"))?;
+        if answer.status.is_success() {
+            return answer.json();
+        }
+        Err(format!("{name}: {} {}", answer.status, answer.body))
+    }
 }
