@@ -24,8 +24,10 @@ use std::sync::Mutex;
 use tests::simulation::minimise::minimise;
 use tests::simulation::{Plan, Run, Setup, Size, run};
 
-/// Runs at a time, each in a thread of its own.
-const THREADS: usize = 2;
+/// Runs at a time, each in a thread of its own: as many as there are processors.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
 
 /// What was asked for.
 struct Arguments(Vec<String>);
@@ -99,7 +101,7 @@ fn side_by_side<T: Send, R: Send>(things: Vec<T>, work: impl Fn(T) -> R + Sync) 
     let (things, done) = (Mutex::new(things), Mutex::new(Vec::new()));
     let next = || things.lock().unwrap().pop();
     std::thread::scope(|scope| {
-        for _ in 0..THREADS {
+        for _ in 0..threads() {
             scope.spawn(|| {
                 while let Some(thing) = next() {
                     let result = work(thing);

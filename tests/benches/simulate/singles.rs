@@ -27,7 +27,11 @@ pub(crate) fn run() -> bool {
     println!("| place | {} |", names.join(" | "));
     println!("|---{}|", "|---".repeat(modes.len()));
     for (kind, outcomes) in &rows {
-        let cell = |mode| outcomes.get(mode).map_or("", |outcome| outcome.as_str());
+        let cell = |mode| match outcomes.get(mode) {
+            None => "",
+            Some(Outcome::Unnoticed) => "·",
+            Some(outcome) => outcome.as_str(),
+        };
         let cells: Vec<&str> = modes.iter().map(cell).collect();
         println!("| {} | {} |", kind.replace(" | ", ": "), cells.join(" | "));
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tests::simulation::{Mode, run};
 
-use crate::{THREADS, swarm_of, tell};
+use crate::{swarm_of, tell, threads};
 
 /// How often it is told how far it is.
 const TELLS: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ pub(crate) fn run_all(from: u64, seeds: u64, minutes: Option<u64>) -> bool {
         is_late || !is_sound.load(Ordering::Relaxed)
     };
     std::thread::scope(|scope| {
-        for _ in 0..THREADS {
+        for _ in 0..threads() {
             scope.spawn(|| {
                 while !is_over() {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
