@@ -2,7 +2,7 @@
 //!
 //! A row that the request itself publishes (`inline`) is left to that request, and to the sweeper after
 //! it: its image in the stream is pending although it has mostly arrived, and reading each one again to
-//! know would cost more than the sweeper does. Changes and removals of rows are no news.
+//! know would cost more than the sweeper does. So is an entry of a moment to come. Changes and removals of rows are no news.
 
 use std::convert::Infallible;
 
@@ -48,8 +48,11 @@ pub async fn handle(courier: &Courier, event: Event) -> Result<BatchResponse, In
 }
 
 fn is_to_be_delivered(row: &OutboxRow) -> bool {
-    let is_inline = matches!(row, OutboxRow::Event { inline: true, .. });
-    row.state() == DeliveryState::Pending && !is_inline
+    let is_anothers = match row {
+        OutboxRow::Event { inline, .. } => *inline,
+        OutboxRow::Audit(row) => row.is_timed,
+    };
+    row.state() == DeliveryState::Pending && !is_anothers
 }
 
 /// Lambda brings a row that cannot be read again and again, each time with what follows it: of that, only

@@ -82,6 +82,7 @@ api! {
     API_KEY_READ = "api_key:read", "API keys", "Read and list API keys, without their secrets.";
     API_KEY_REVOKE = "api_key:revoke", "API keys", "Revoke API keys.";
     ADMIN_ACCESS = "admin:access", "Administration", "Act across tenants, and register, change and suspend them.";
+    ADMIN_IMPERSONATE = "admin:impersonate", "Administration", "Act as another principal for a quarter of an hour, within one's own permissions.";
     API_KEY_DELETE = "api_key:delete", "API keys", "Delete API keys that are no longer in use.";
 }
 

@@ -145,6 +145,8 @@ ids! {
     EventId;
     /// An API key.
     ApiKeyId;
+    /// An impersonation.
+    ImpersonationId;
 }
 
 impl TenantId {

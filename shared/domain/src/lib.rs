@@ -24,6 +24,7 @@ pub mod event;
 pub mod grants;
 pub mod hash;
 pub mod id;
+pub mod impersonation;
 pub mod ledger;
 pub mod limit;
 pub mod lineage;

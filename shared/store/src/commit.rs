@@ -122,6 +122,12 @@ impl<'a> Unit<'a> {
         self
     }
 
+    /// Puts one row more into the events table.
+    pub(crate) fn row(mut self, row: Item) -> Self {
+        self.events_table_writes.push(row);
+        self
+    }
+
     /// Moves a principal's epoch on: what anyone remembers of its grants ends here. `gone` and `come` are the
     /// items of its partition that go and come, which the sum beside the epoch accounts for.
     pub(crate) fn touch(

@@ -22,6 +22,7 @@
 //! | epochs that the tenant shares | `epochs` | `shared` |
 //! | shape of the entity tree, of the group graph | `graph/<name>` | `version` |
 //! | API key | `api-keys` | `key/<id>` |
+//! | impersonation | `impersonations` | `session/<id>` |
 //! | tenant (of the tenant `system:tenants`) | `tenants` | `tenant/<id>` |
 //! | tenant's slug, taken (likewise) | `tenant-slug/<slug>` | `guard` |
 //! | tenant's external reference, taken (likewise) | `tenant-reference/<reference>` | `guard` |
@@ -63,7 +64,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::assignment::Assigned;
 use domain::entity_type::TypeName;
-use domain::id::{ApiKeyId, AssignmentId, EntityId, EventId, PrincipalId, RoleId, TenantId};
+use domain::id::{
+    ApiKeyId, AssignmentId, EntityId, EventId, ImpersonationId, PrincipalId, RoleId, TenantId,
+};
 use domain::principal::Principal;
 use domain::slug::Slug;
 use domain::text::{EntityName, ExternalReference, RoleName};
@@ -171,6 +174,11 @@ pub(crate) const API_KEY_PREFIX: &str = "key/";
 
 pub(crate) fn api_key(tenant: &TenantId, id: &ApiKeyId) -> Key {
     key(tenant, "api-keys", &[], format!("{API_KEY_PREFIX}{id}"))
+}
+
+/// One who acts as another.
+pub(crate) fn impersonation(tenant: &TenantId, id: &ImpersonationId) -> Key {
+    key(tenant, "impersonations", &[], format!("session/{id}"))
 }
 
 /// The partition of all tenants that are registered: one of the product's own, like their guards.

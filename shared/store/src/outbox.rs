@@ -128,6 +128,9 @@ pub struct AuditRow {
     pub created_at: Timestamp,
     /// When its delivery last changed.
     pub updated_at: Timestamp,
+    /// Whether it is of a moment to come: the relay leaves it to the sweeper, who finds it when it is due.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_timed: bool,
 }
 
 impl AuditRow {
@@ -152,6 +155,7 @@ impl AuditRow {
             last_error: None,
             created_at: act.at,
             updated_at: act.at,
+            is_timed: false,
         }
     }
 }
@@ -316,9 +320,13 @@ pub(crate) fn rows(
 }
 
 fn audit_item(ids: &Ids, act: &Act, audit: &AuditDraft) -> Result<Item, Error> {
-    let row = AuditRow::of(ids.mint(), act, audit);
+    row_item(act, &AuditRow::of(ids.mint(), act, audit))
+}
+
+/// An audit entry as it is stored.
+pub(crate) fn row_item(act: &Act, row: &AuditRow) -> Result<Item, Error> {
     let id = row.event_id.as_str();
-    let mut item = to_item(key::audit_outbox(&act.tenant_id, &row.event_id), &row)?;
+    let mut item = to_item(key::audit_outbox(&act.tenant_id, &row.event_id), row)?;
     let line = key::undelivered(&act.tenant_id, id);
     index(&mut item, UNDELIVERED, line, key::by_time(act.at, id));
     Ok(item)
