@@ -117,6 +117,7 @@ impl Tables {
                     self.fault(key, "its answer is no success");
                 }
             }
+            ("impersonations", "session") => self.expect_version(at, key, item, "impersonation"),
             ("secret", "cursor") | ("audit-verified", "state") | ("audit-roster", "chain") => {}
             _ => self.fault(key, "nothing is known by this key"),
         }

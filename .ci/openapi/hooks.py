@@ -46,6 +46,8 @@ UNFORESEEABLE = (
     "must be later than `effective_at`",
     "is required, or `permission` is",
     "names no registered capability",
+    "is required of who does not act as someone else",
+    "must be someone else than the caller",
 )
 
 

@@ -117,6 +117,9 @@ pub(super) fn announces(item: &Value) -> Option<String> {
         ("audit", Some(action), _) if action.starts_with("tenant.") => {
             Some(format!("tenant:{}", text(&details, "registered_tenant_id")))
         }
+        ("audit", Some("impersonation.start" | "impersonation.stop"), _) => {
+            Some(format!("impersonation:{}", text(&details, "impersonation_id")))
+        }
         ("event", _, Some("principal")) => {
             Some(format!("principal:{}", text(item, "aggregate_id")))
         }

@@ -235,7 +235,7 @@ async fn nobody_is_let_in_whom_no_authorizer_named() {
             }
         }
     }
-    assert_eq!(asked, 4 * 65, "every operation but those of health and metadata");
+    assert_eq!(asked, 4 * 67, "every operation but those of health and metadata");
 }
 
 #[tokio::test]

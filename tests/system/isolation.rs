@@ -67,7 +67,12 @@ fn said(reply: &Reply, words: &[(&str, &str)]) -> (u16, Option<String>, Option<S
         |text: &str| words.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
     let header = |name: &str| reply.header(name).map(reworded);
     let is_named = |place: &String| {
-        let minted = ["/api/v1/events/", "/api/v1/api-keys/", "/api/v1/assignments/01"];
+        let minted = [
+            "/api/v1/events/",
+            "/api/v1/api-keys/",
+            "/admin/impersonate/start",
+            "/api/v1/assignments/01",
+        ];
         !minted.iter().any(|of| place.starts_with(of))
     };
     let location = header("location").filter(is_named);
@@ -75,7 +80,7 @@ fn said(reply: &Reply, words: &[(&str, &str)]) -> (u16, Option<String>, Option<S
 }
 
 /// Takes away what names a request, an event, whose id is made of its tenant's, and what has an id of its own: an API
-/// key and a direct grant.
+/// key, an impersonation and a direct grant.
 fn unnamed(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -89,6 +94,9 @@ fn unnamed(value: &mut Value) {
                 for name in ["id", "key"] {
                     members.remove(name);
                 }
+            }
+            if members.remove("impersonation_id").is_some() {
+                members.remove("token");
             }
             if members.get("permission").is_some_and(Value::is_string) {
                 members.remove("id");

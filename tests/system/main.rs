@@ -47,6 +47,7 @@ mod freshness;
 mod groups;
 mod http;
 mod idempotency;
+mod impersonation;
 mod isolation;
 mod lambda_events;
 mod limits;

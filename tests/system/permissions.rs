@@ -133,6 +133,8 @@ async fn what_a_mutation_says_that_it_leaves_behind_is_what_it_writes() {
             let text = |name: &str| row[name]["S"].as_str().unwrap_or_default().to_owned();
             match text("record").as_str() {
                 "event" => events.insert(text("event_type")),
+                // Of a moment to come, which may yet be taken back.
+                "audit" if row["is_timed"]["BOOL"] == true => false,
                 "audit" => audits.insert(text("action")),
                 _ => panic!("{row}"),
             };

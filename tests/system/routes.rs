@@ -160,6 +160,14 @@ async fn api_key(scenario: &mut Scenario) {
     scenario.delete(&format!("{keys}/{key}")).await;
 }
 
+/// The life of an impersonation.
+async fn impersonation(scenario: &mut Scenario) {
+    let start = json!({"user_id": "bob", "reason": "Ticket 789"});
+    let begun = scenario.ask(Method::POST, "/admin/impersonate/start", Some(start), 200).await;
+    let stop = json!({"impersonation_id": begun.body["impersonation_id"]});
+    scenario.post("/admin/impersonate/stop", stop, 200).await;
+}
+
 /// The life of a tenant.
 async fn registered_tenant(scenario: &mut Scenario) {
     let tenants = "/api/v1/tenants";
@@ -219,6 +227,7 @@ async fn every_operation_of_the_document_does_what_it_says() {
     let mut scenario = Scenario { tenant, contract, exercised: BTreeSet::new() };
     live(&mut scenario).await;
     api_key(&mut scenario).await;
+    impersonation(&mut scenario).await;
     registered_tenant(&mut scenario).await;
     world.record("default", (0..3).map(tests::checkpoints::happening)).await;
     world.sign("default").await;

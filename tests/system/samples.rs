@@ -6,6 +6,8 @@ use http::Method;
 use serde_json::{Value, json};
 use tests::{Reply, Tenant};
 
+const START: &str = "/admin/impersonate/start";
+
 /// A request that changes something, once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sample {
@@ -41,20 +43,23 @@ impl Sample {
     }
 }
 
-/// The body of an answer, without the secret of an API key, which only the first answer has.
+/// The body of an answer, without the secret of an API key or an impersonation, which only the first answer has.
 pub(crate) fn kept(reply: &Reply) -> String {
     let mut body = reply.body.clone();
     match body.as_object_mut() {
-        Some(members) if members.contains_key("key_prefix") => {
-            members.remove("key");
+        Some(members)
+            if ["key_prefix", "impersonation_id"].iter().any(|of| members.contains_key(*of)) =>
+        {
+            for secret in ["key", "token"] {
+                members.remove(secret);
+            }
             body.to_string()
         }
         _ => reply.text.clone(),
     }
 }
 
-/// Prepares a tenant, and gives the requests that change something there or, since it calls without
-/// authentication and so across tenants, in the registry.
+/// Prepares a tenant, and gives the requests that change something there or, since it calls across tenants, in the registry.
 pub(crate) async fn samples(tenant: &Tenant) -> Vec<Sample> {
     let mut samples = samples_within(tenant).await;
     samples.extend(tenants::samples(tenant).await);
@@ -69,6 +74,7 @@ pub(crate) async fn samples_within(tenant: &Tenant) -> Vec<Sample> {
     let mut samples = of_entities().to_vec();
     samples.extend(of_roles());
     samples.extend(of_api_keys(&keys));
+    samples.extend(of_impersonations(&[begun(tenant).await, begun(tenant).await]));
     samples.extend(of_assignments());
     samples.extend(of_capabilities());
     samples.extend(of_groups_and_principals());
@@ -230,6 +236,38 @@ fn of_api_keys([active, revoked]: &[String; 2]) -> [Sample; 3] {
             status: 200,
             event: "api_key.deleted",
             action: "api_key.delete",
+        },
+    ]
+}
+
+/// Begins an impersonation; its id.
+async fn begun(tenant: &Tenant) -> String {
+    let begun = tenant.post(START, json!({"user_id": "mimed", "reason": "Ticket 789"})).await;
+    begun.expect(200)["impersonation_id"].as_str().unwrap_or_default().to_owned()
+}
+
+fn of_impersonations([one, other]: &[String; 2]) -> [Sample; 2] {
+    let stop = "/admin/impersonate/stop".to_owned();
+    [
+        Sample {
+            method: Method::POST,
+            path: START.to_owned(),
+            body: Some(json!({"user_id": "mimed", "reason": "Ticket 790"})),
+            other: json!({"user_id": "mimed", "reason": "Ticket 791"}),
+            elsewhere: format!("{START}?elsewhere"),
+            status: 200,
+            event: "impersonation.started",
+            action: "impersonation.start",
+        },
+        Sample {
+            method: Method::POST,
+            path: stop.clone(),
+            body: Some(json!({"impersonation_id": one})),
+            other: json!({"impersonation_id": other}),
+            elsewhere: format!("{stop}?elsewhere"),
+            status: 200,
+            event: "impersonation.stopped",
+            action: "impersonation.stop",
         },
     ]
 }

@@ -21,6 +21,7 @@ use tokio::sync::OnceCell;
 mod audit;
 mod capabilities;
 mod decisions;
+mod impersonation;
 mod tenants;
 
 /// Things in each list: more than a page.
@@ -107,6 +108,7 @@ async fn walk() -> Vec<Step> {
     tour.entity_lists().await;
     tour.roles().await;
     tour.api_keys().await;
+    tour.impersonation().await;
     tour.tenants().await;
     tour.assignments().await;
     tour.assignment_lists().await;

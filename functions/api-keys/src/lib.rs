@@ -1,9 +1,10 @@
-//! API keys: create, list, get, revoke, delete.
+//! What callers prove themselves by: API keys (create, list, get, revoke, delete) and impersonations (start, stop).
 //!
 //! **Invariant:** the secret of a key is in the first answer to the request that made it, and nowhere else: the
 //! receipt, the event, the audit entry and every later answer are made of the key without it.
 
 mod docs;
+mod impersonation;
 mod wire;
 
 use api::{
@@ -15,7 +16,9 @@ use domain::api_key::{
     ApiKey, ApiKeyDraft, KEY_ID_BYTES, KEY_SCOPES_MAX, KEY_SECONDS_DEFAULT, KEY_SECONDS_MAX,
     KEY_SECRET_BYTES, KeyText, parse_scope,
 };
-use domain::capability::{API_KEY_CREATE, API_KEY_DELETE, API_KEY_READ, API_KEY_REVOKE, canonical};
+use domain::capability::{
+    ADMIN_IMPERSONATE, API_KEY_CREATE, API_KEY_DELETE, API_KEY_READ, API_KEY_REVOKE, canonical,
+};
 use domain::id::{ApiKeyId, PrincipalId, TenantId};
 use domain::principal::{Principal, PrincipalType};
 use domain::refusal::Refusal;
@@ -25,7 +28,10 @@ use futures::FutureExt;
 use serde_json::json;
 use store::StoredKey;
 
-pub use wire::{ApiKeyBody, ApiKeyCreate, ApiKeyDeleted};
+pub use wire::{
+    ApiKeyBody, ApiKeyCreate, ApiKeyDeleted, ImpersonationBody, ImpersonationStart,
+    ImpersonationStop,
+};
 
 /// The endpoints.
 pub fn routes() -> Routes {
@@ -37,6 +43,8 @@ pub fn routes() -> Routes {
             get("/api/v1/api-keys/{id}", API_KEY_READ, read, docs::read),
             post("/api/v1/api-keys/{id}/revoke", API_KEY_REVOKE, revoke, docs::revoke),
             delete("/api/v1/api-keys/{id}", API_KEY_DELETE, forget, docs::forget),
+            post("/admin/impersonate/start", ADMIN_IMPERSONATE, impersonation::start, docs::start),
+            post("/admin/impersonate/stop", ADMIN_IMPERSONATE, impersonation::stop, docs::stop),
         ],
     }
 }
@@ -48,7 +56,11 @@ async fn create(
     fields: Fields,
 ) -> Result<Answer, Problem> {
     let act = mutation.act();
-    let key = random(&act.tenant_id)?;
+    // It would outlast the impersonation.
+    caller.check_is_itself()?;
+    let (id, secret) = (random::<KEY_ID_BYTES>()?, random::<KEY_SECRET_BYTES>()?);
+    let key = KeyText::of(act.tenant_id.clone(), id, secret)
+        .map_err(|refusal| Problem::defect(refusal.reason().to_owned()))?;
     let draft = draft(&caller, &key, act.at, fields)?;
     let change = ApiKey::create(act.tenant_id.clone(), draft, act.at);
     let location = format!("/api/v1/api-keys/{}", change.after.id);
@@ -125,15 +137,12 @@ async fn forget_once(app: &App, mutation: &Mutation, id: &ApiKeyId) -> Result<An
     Ok(answer)
 }
 
-/// A new key.
-fn random(tenant: &TenantId) -> Result<KeyText, Problem> {
-    let (mut id, mut secret) = ([0; KEY_ID_BYTES], [0; KEY_SECRET_BYTES]);
-    for bytes in [&mut id[..], &mut secret[..]] {
-        getrandom::fill(bytes)
-            .map_err(|error| Problem::defect(format!("no randomness: {error}")))?;
-    }
-    let key = KeyText::of(tenant.clone(), id, secret);
-    key.map_err(|refusal| Problem::defect(refusal.reason().to_owned()))
+/// Random bytes.
+fn random<const BYTES: usize>() -> Result<[u8; BYTES], Problem> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Problem::defect(format!("no randomness: {error}")))?;
+    Ok(bytes)
 }
 
 fn draft(

@@ -1,9 +1,10 @@
 //! What is sent and received.
 
 use domain::api_key::ApiKey;
-use domain::id::{ApiKeyId, PrincipalId, TenantId};
+use domain::id::{ApiKeyId, ImpersonationId, PrincipalId, TenantId};
+use domain::impersonation::Impersonation;
 use domain::principal::PrincipalType;
-use domain::text::ApiKeyName;
+use domain::text::{ApiKeyName, Reason};
 use domain::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -126,4 +127,104 @@ pub struct ApiKeyDeleted {
     status: String,
     /// Which.
     api_key_id: String,
+}
+
+/// Someone acting as someone else.
+#[derive(Clone, Serialize, ToSchema)]
+#[schema(as = Impersonation)]
+pub struct ImpersonationBody {
+    /// Its id.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{16}$")]
+    pub impersonation_id: ImpersonationId,
+    /// In which tenant.
+    #[schema(value_type = String)]
+    pub tenant_id: TenantId,
+    /// Who acts.
+    #[schema(value_type = String)]
+    pub actor_id: PrincipalId,
+    /// The type of who acts.
+    #[schema(value_type = String)]
+    pub actor_type: PrincipalType,
+    /// As whom.
+    #[schema(value_type = String)]
+    pub user_id: PrincipalId,
+    /// The type of that.
+    #[schema(value_type = String)]
+    pub user_type: PrincipalType,
+    /// Why.
+    #[schema(value_type = String, min_length = 1, max_length = 512)]
+    pub reason: Reason,
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// Until when at most; nothing makes it later.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    /// When it was stopped before that, if it was.
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    pub stopped_at: Option<Timestamp>,
+    /// What to call with, as `Authorization: Bearer im_…`. In the first answer to the request that started it, and in no
+    /// other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(
+        pattern = "^im_[A-Za-z0-9._:@-]{1,128}\\.[0-9a-f]{16}_[0-9a-f]{64}$",
+        nullable = false
+    )]
+    pub token: Option<String>,
+}
+
+impl std::fmt::Debug for ImpersonationBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImpersonationBody")
+            .field("id", &self.impersonation_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ImpersonationBody {
+    /// The body of an impersonation, without its token.
+    pub fn of(of: &Impersonation) -> Self {
+        let of = of.clone();
+        Self {
+            impersonation_id: of.id,
+            tenant_id: of.tenant_id,
+            actor_id: of.actor.id,
+            actor_type: of.actor.kind,
+            user_id: of.subject.id,
+            user_type: of.subject.kind,
+            reason: of.reason,
+            started_at: of.started_at,
+            expires_at: of.expires_at,
+            stopped_at: of.stopped_at,
+            token: None,
+        }
+    }
+}
+
+/// As whom to act, and why. Unknown fields are ignored.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes a body that is read field by field")]
+pub struct ImpersonationStart {
+    /// As whom; not the caller.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
+    user_id: String,
+    /// What kind of principal that is; `user` where it is not said. Not `group`.
+    #[schema(pattern = "^(?!group$)[A-Za-z0-9._:@-]{1,64}$")]
+    user_type: Option<String>,
+    /// Why. It is on record for ever.
+    #[schema(
+        min_length = 1,
+        max_length = 512,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$"
+    )]
+    reason: String,
+}
+
+/// Which impersonation to stop. Unknown fields are ignored.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes a body that is read field by field")]
+pub struct ImpersonationStop {
+    /// Any of the tenant's; the one that the caller acts within, where none is named.
+    #[schema(pattern = "^[A-Za-z0-9._:@-]{1,128}$")]
+    impersonation_id: Option<String>,
 }

@@ -43,6 +43,7 @@ pub(crate) fn judge(issuer: &Issuer, claims: &Claims, now: i64) -> Result<Identi
         roles: words(claims, &issuer.claims.roles, "roles")?.unwrap_or_default(),
         good_until: expires + leeway,
         via: VIA_TOKEN,
+        impersonation_id: None,
     })
 }
 

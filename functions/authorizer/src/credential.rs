@@ -1,6 +1,7 @@
 //! What a request proves itself by: one token or one API key, in one of the headers that may hold it.
 
 use domain::api_key::KEY_START;
+use domain::impersonation::IMPERSONATION_START;
 
 use crate::identity::Request;
 use crate::refusal::Refusal;
@@ -12,6 +13,8 @@ pub(crate) enum Credential<'a> {
     Token(&'a str),
     /// An API key.
     ApiKey(&'a str),
+    /// The token of an impersonation.
+    Impersonation(&'a str),
 }
 
 /// The credential of a request. Two are as good as none: it would not be clear who calls.
@@ -26,6 +29,8 @@ pub(crate) fn credential(request: &Request) -> Result<Credential<'_>, Refusal> {
             if scheme.eq_ignore_ascii_case("apikey") || (is_bearer && value.starts_with(KEY_START))
             {
                 Ok(Credential::ApiKey(value))
+            } else if is_bearer && value.starts_with(IMPERSONATION_START) {
+                Ok(Credential::Impersonation(value))
             } else if is_bearer {
                 Ok(Credential::Token(value))
             } else {

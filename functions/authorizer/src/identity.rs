@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::id::TenantId;
+use domain::id::{ImpersonationId, TenantId};
 use domain::principal::Principal;
 use domain::tenant::Tier;
 use serde::{Deserialize, Serialize};
@@ -29,8 +29,10 @@ pub struct Identity {
     pub roles: Vec<String>,
     /// Until which second since 1970 this may be believed.
     pub good_until: i64,
-    /// By what: [`VIA_TOKEN`] or [`VIA_KEY`].
+    /// By what: [`VIA_TOKEN`], [`VIA_KEY`] or [`api::VIA_IMPERSONATED`].
     pub via: &'static str,
+    /// By which impersonation, where it is another who calls. The functions ask whether it has ended since.
+    pub impersonation_id: Option<ImpersonationId>,
 }
 
 /// A request, as API Gateway asks an authorizer about it (payload 2.0). What else it says is not needed.
@@ -54,7 +56,16 @@ pub struct Verdict {
 impl Verdict {
     /// The caller is known.
     pub(crate) fn of(identity: &Identity) -> Self {
-        let Identity { principal, tenant_id, tier, scopes, roles, good_until, via } = identity;
+        let Identity {
+            principal,
+            tenant_id,
+            tier,
+            scopes,
+            roles,
+            good_until,
+            via,
+            impersonation_id,
+        } = identity;
         let mut context = BTreeMap::from([
             ("via", (*via).to_owned()),
             ("principal_type", principal.kind.to_string()),
@@ -70,6 +81,9 @@ impl Verdict {
         }
         if let Some(scopes) = scopes {
             context.insert("scopes", scopes.join(" "));
+        }
+        if let Some(id) = impersonation_id {
+            context.insert("impersonation_id", id.to_string());
         }
         if !roles.is_empty() {
             context.insert("roles", roles.join(" "));

@@ -21,8 +21,9 @@ mod unambiguous;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use api::App;
+use api::{App, VIA_IMPERSONATED};
 use domain::api_key::KeyText;
+use domain::impersonation::ImpersonationText;
 use domain::time::Clock;
 use store::Store;
 
@@ -88,6 +89,7 @@ impl Authorizer {
             Credential::Token(token) => self.by_token(token).await?,
             // Boxed, because the compiler follows nested futures only so deep.
             Credential::ApiKey(key) => Box::pin(self.by_key(key)).await?,
+            Credential::Impersonation(text) => Box::pin(self.by_impersonation(text)).await?,
         };
         Box::pin(self.of_active_tenant(identity)).await
     }
@@ -135,6 +137,33 @@ impl Authorizer {
             roles: Vec::new(),
             good_until: key.expires_at.as_seconds(),
             via: VIA_KEY,
+            impersonation_id: None,
+        })
+    }
+
+    /// As whom someone acts with the token of an impersonation.
+    async fn by_impersonation(&self, text: &str) -> Result<Identity, Failure> {
+        let store = self.store.as_ref().ok_or(Refusal::Impersonation)?;
+        let text = ImpersonationText::parse(text).map_err(|_| Refusal::Impersonation)?;
+        let id = text.id().map_err(|_| Refusal::Impersonation)?;
+        let found = store.impersonation_read(text.tenant_id(), &id).await;
+        let found = found.map_err(|error| {
+            Unavailable(format!("an impersonation cannot be looked up: {error}"))
+        })?;
+        let stored = found.filter(|stored| stored.is(&text)).ok_or(Refusal::Impersonation)?;
+        let impersonation = stored.impersonation;
+        if !impersonation.is_active(self.clock.now()) {
+            return Err(Refusal::Impersonation.into());
+        }
+        Ok(Identity {
+            principal: impersonation.subject,
+            tenant_id: Some(impersonation.tenant_id),
+            tier: None,
+            scopes: impersonation.scopes,
+            roles: Vec::new(),
+            good_until: impersonation.expires_at.as_seconds(),
+            via: VIA_IMPERSONATED,
+            impersonation_id: Some(impersonation.id),
         })
     }
 

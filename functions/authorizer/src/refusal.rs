@@ -56,6 +56,9 @@ pub enum Refusal {
     /// The API key's time is over.
     #[error("the API key has expired")]
     ExpiredKey,
+    /// There is no such impersonation, or no more.
+    #[error("the impersonation has ended, or never was")]
+    Impersonation,
     /// The credential is good, and its tenant is suspended.
     #[error("the caller's tenant is suspended")]
     SuspendedTenant,
@@ -68,6 +71,7 @@ impl Refusal {
         match self {
             Self::Missing => "missing",
             Self::Expired => "expired",
+            Self::Impersonation => "impersonation_ended",
             Self::ApiKey => "key_invalid",
             Self::RevokedKey => "key_revoked",
             Self::ExpiredKey => "key_expired",

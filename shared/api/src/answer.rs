@@ -20,6 +20,8 @@ pub struct Answer {
     media_type: Option<String>,
     body: String,
     #[serde(skip)]
+    cookie: Option<String>,
+    #[serde(skip)]
     replayed: bool,
 }
 
@@ -43,6 +45,7 @@ impl Answer {
             location: None,
             media_type: None,
             body,
+            cookie: None,
             replayed: false,
         }
     }
@@ -51,6 +54,13 @@ impl Answer {
     #[must_use]
     pub fn media_type(mut self, media_type: &str) -> Self {
         self.media_type = Some(media_type.to_owned());
+        self
+    }
+
+    /// With a cookie for a browser, which no receipt keeps.
+    #[must_use]
+    pub fn cookie(mut self, cookie: String) -> Self {
+        self.cookie = Some(cookie);
         self
     }
 
@@ -95,6 +105,7 @@ impl IntoResponse for Answer {
             (header::ETAG, self.etag),
             (header::LOCATION, self.location),
             (header::CONTENT_TYPE, self.media_type),
+            (header::SET_COOKIE, self.cookie),
         ] {
             if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
                 headers.insert(name, value);

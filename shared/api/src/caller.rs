@@ -1,7 +1,10 @@
 //! Who is calling, as the gateway's authorizer says.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use domain::id::{PrincipalId, TenantId};
+use domain::impersonation::Impersonation;
 use domain::principal::{Principal, PrincipalType};
 use domain::tenant::Tier;
 use domain::time::Timestamp;
@@ -12,6 +15,7 @@ use lambda_http::aws_lambda_events::apigw::{
 };
 use lambda_http::request::RequestContext;
 
+use crate::impersonation::Assumed;
 use crate::problem::Problem;
 
 /// Names the tenant, where the caller's identity carries none.
@@ -22,6 +26,9 @@ pub const TENANT_DEFAULT: &str = "default";
 
 /// How everyone is let in by `cargo local`.
 pub const VIA_LOCAL: &str = "local";
+
+/// How whoever acts as another is let in.
+pub const VIA_IMPERSONATED: &str = "impersonated";
 
 /// How who signs with IAM is let in.
 const VIA_IAM: &str = "iam";
@@ -40,13 +47,15 @@ pub struct Caller {
     /// What the caller's token or key is limited to, whatever the principal is granted; `None` where it has no
     /// such limit.
     pub scopes: Option<Vec<String>>,
-    /// How the caller was authenticated: `local`, `iam`, `jwt`, `api_key`, and later `impersonated`.
+    /// How the caller was authenticated: `local`, `iam`, `jwt`, `api_key`, `impersonated`.
     pub via: String,
     /// Whether the identity carries no tenant, so that the request named it: an operator's.
     pub crosses_tenants: bool,
     /// What the caller's own tenant is served as; `None` for an identity without a tenant, and for a tenant that
     /// is not registered.
     pub tier: Option<Tier>,
+    /// Of a caller who is another than who was authenticated: by which impersonation. Its actor is who it is.
+    pub impersonation: Option<Arc<Impersonation>>,
 }
 
 impl Caller {
@@ -71,7 +80,14 @@ impl Caller {
         }
         let crosses_tenants = own_tenant.is_none();
         let tenant_id = tenant(own_tenant, &parts.headers)?;
-        Ok(Self { tenant_id, principal, scopes, via, crosses_tenants, tier })
+        let caller =
+            Self { tenant_id, principal, scopes, via, crosses_tenants, tier, impersonation: None };
+        match parts.extensions.get::<Assumed>() {
+            Some(Assumed(impersonation)) => Ok(caller.acting(impersonation)),
+            // A token of an impersonation is nobody's until the impersonation is found.
+            None if caller.via == VIA_IMPERSONATED => Err(Problem::unauthenticated()),
+            None => Ok(caller),
+        }
     }
 
     /// Whether nothing has to be granted to the caller: it is the machine's or the account's owner who lets it in, by
@@ -136,6 +152,15 @@ impl Authenticated {
             good_until: None,
         })
     }
+}
+
+/// A text that the authorizer of a request has put into its context.
+pub(crate) fn authorizer_field<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    let Some(RequestContext::ApiGatewayV2(context)) = parts.extensions.get::<RequestContext>()
+    else {
+        return None;
+    };
+    field(context.authorizer.as_ref()?, name)
 }
 
 /// A text that a Lambda authorizer has put into the context.

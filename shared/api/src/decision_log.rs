@@ -52,13 +52,7 @@ pub struct Decided<'a> {
 impl<'a> DecisionLog<'a> {
     /// Of a request that someone makes now.
     pub fn of(app: &'a App, caller: &Caller, ids: &RequestIds, now: Timestamp) -> Self {
-        let act = Act {
-            tenant_id: caller.tenant_id.clone(),
-            actor: caller.principal.clone(),
-            on_behalf_of: None,
-            at: now,
-            request_id: ids.request_id.clone(),
-        };
+        let act = caller.act(caller.tenant_id.clone(), now, ids.request_id.clone());
         let is_written = place(&ids.trace_id) < u64::from(app.config.decision_log_millionths);
         Self { app, act, is_written, rows: Vec::new() }
     }

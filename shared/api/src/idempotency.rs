@@ -90,8 +90,8 @@ fn slot(parts: &Parts, caller: Caller, body: &[u8]) -> Result<ReceiptSlot, Probl
     }
     let route = parts.extensions.get::<MatchedPath>().map_or(parts.uri.path(), MatchedPath::as_str);
     Ok(ReceiptSlot {
+        principal: caller.actor().clone(),
         tenant_id: caller.tenant_id,
-        principal: caller.principal,
         method: parts.method.to_string(),
         route: route.to_owned(),
         idempotency_key: key.to_owned(),

@@ -162,6 +162,8 @@ mod tests {
             ids: &ids,
             tenant_id: "t",
             principal: "user:alice",
+            via: "jwt",
+            actor: None,
             method: "GET",
             route: "/api/v1/entities",
             status: 503,

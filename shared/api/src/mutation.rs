@@ -116,13 +116,10 @@ impl FromRequestParts<App> for Mutation {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let caller = Caller::of(parts)?;
         let request_id = parts.extensions.get::<RequestIds>().map(|ids| ids.request_id.clone());
-        let act = Act {
-            tenant_id: caller.tenant_id,
-            on_behalf_of: on_behalf_of(&parts.headers, caller.principal.kind.as_str())?,
-            actor: caller.principal,
-            at: app.clock.now(),
-            request_id: request_id.unwrap_or_default(),
-        };
+        let tenant_id = caller.tenant_id.clone();
+        let act = caller.act(tenant_id, app.clock.now(), request_id.unwrap_or_default());
+        let named = on_behalf_of(&parts.headers, act.actor.kind.as_str())?;
+        let act = Act { on_behalf_of: act.on_behalf_of.or(named), ..act };
         let if_match = if_match(&parts.headers)?;
         let slot = parts.extensions.get::<ReceiptSlot>().cloned();
         Ok(Self { act, slot, if_match, chance: app.store.chance().clone() })

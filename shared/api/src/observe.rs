@@ -15,8 +15,9 @@ use store::meter::{self, Usage};
 
 use crate::app::App;
 use crate::caller::{Arrived, Caller};
+use crate::impersonation::{self, assume};
 use crate::metrics;
-use crate::problem::{PlainWords, Problem};
+use crate::problem::{IMPERSONATION_ENDED, PlainWords, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -42,6 +43,10 @@ pub(crate) struct Observed<'a> {
     pub(crate) ids: &'a RequestIds,
     pub(crate) tenant_id: &'a str,
     pub(crate) principal: &'a str,
+    /// How the principal was let in.
+    pub(crate) via: &'a str,
+    /// Who acts as the principal, where that is another.
+    pub(crate) actor: Option<&'a str>,
     pub(crate) method: &'a str,
     pub(crate) route: &'a str,
     pub(crate) status: u16,
@@ -65,11 +70,17 @@ pub(crate) async fn observe(
     let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     request.extensions_mut().insert(ids.clone());
     request.extensions_mut().insert(Arrived(app.clock.now()));
-    let (parts, body) = request.into_parts();
-    let caller = Caller::of(&parts).ok();
-    let request = Request::from_parts(parts, body);
-
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let (mut parts, body) = request.into_parts();
+    let mut caller = None;
+    let answered = async {
+        let assumed = assume(&app, &mut parts).await;
+        caller = Caller::of(&parts).ok();
+        match assumed {
+            Ok(()) => next.run(Request::from_parts(parts, body)).await,
+            Err(problem) => problem.into_response(),
+        }
+    };
+    let answered = AssertUnwindSafe(answered).catch_unwind();
     let (answered, usage) = meter::measured(answered).await;
     // A panic is one request's misfortune, not the process's: it becomes a 500 like any other defect.
     let mut response = answered.unwrap_or_else(|_| {
@@ -78,6 +89,9 @@ pub(crate) async fn observe(
     let problem = response.extensions_mut().remove::<Problem>();
     let is_plain = response.extensions_mut().remove::<PlainWords>().is_some();
     if let Some(problem) = &problem {
+        if problem.code == IMPERSONATION_ENDED.0 {
+            impersonation::forget(response.headers_mut());
+        }
         if is_plain {
             let text = HeaderValue::from_static(crate::TEXT);
             response.headers_mut().insert(header::CONTENT_TYPE, text);
@@ -93,11 +107,15 @@ pub(crate) async fn observe(
     response.extensions_mut().insert(UsageOf(usage));
 
     let principal = caller.as_ref().map(|caller| caller.principal.to_string());
+    let actor = caller.as_ref().filter(|caller| caller.impersonation.is_some());
+    let actor = actor.map(|caller| caller.actor().to_string());
     let observed = Observed {
         function,
         ids: &ids,
         tenant_id: caller.as_ref().map_or("", |caller| caller.tenant_id.as_str()),
         principal: principal.as_deref().unwrap_or_default(),
+        via: caller.as_ref().map_or("", |caller| caller.via.as_str()),
+        actor: actor.as_deref(),
         method: method.as_str(),
         route: route.as_deref().unwrap_or("none"),
         status: response.status().as_u16(),

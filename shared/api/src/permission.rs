@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | has a tenant of its own | the route's permission | its tenant: on the entity that the path names, or for all of it |
 //! | has none (an operator) | the same, and `admin:access` | `system:tenants`, for all of it |
+//! | acts as another | what the other needs, and all that it would need itself | as above, each of the two |
 //! | is signed by IAM, or let in by `epr local` without `--auth` | nothing: the owner of the account or the machine decides | |
 //!
 //! Scopes of a token or key are a ceiling on each of them, and never a grant. Each use of `admin:access` is on record
@@ -13,11 +14,13 @@
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use domain::capability::{ADMIN_ACCESS, Capability, canonical};
-use domain::change::{Act, AuditDraft};
+use domain::capability::{ADMIN_ACCESS, ADMIN_IMPERSONATE, Capability, canonical};
+use domain::change::AuditDraft;
 use domain::decision::{Question, Subject, Target, decide};
 use domain::id::{EntityId, TenantId};
+use domain::impersonation::{Impersonation, Standing};
 use domain::permission::Action;
+use domain::principal::Principal;
 use http::Method;
 use http::request::Parts;
 use serde_json::json;
@@ -69,6 +72,9 @@ async fn check(needed: &Needed, app: &App, parts: &mut Parts) -> Result<(), Prob
     if caller.is_limited_to_others_than(permission.action) {
         return Err(Problem::insufficient_scope(permission.action));
     }
+    if let Some(impersonation) = &caller.impersonation {
+        return check_impersonated(needed, app, &caller, impersonation, parts).await;
+    }
     if caller.is_the_owners() {
         return Ok(());
     }
@@ -81,20 +87,54 @@ async fn check(needed: &Needed, app: &App, parts: &mut Parts) -> Result<(), Prob
         return Err(Problem::forbidden(permission.action));
     }
     let entity = entity_of(needed, parts).await;
-    demand(app, &caller, &caller.tenant_id, &[permission], entity.as_ref()).await
+    demand(app, &caller.principal, &caller.tenant_id, &[permission], entity.as_ref()).await
+}
+
+/// Whoever acts as another needs what the other needs, and all that it would need itself: the permission, and still the
+/// one to impersonate.
+async fn check_impersonated(
+    needed: &Needed,
+    app: &App,
+    caller: &Caller,
+    impersonation: &Impersonation,
+    parts: &mut Parts,
+) -> Result<(), Problem> {
+    let (permission, tenant) = (needed.permission, &caller.tenant_id);
+    let Impersonation { actor, subject, standing, .. } = impersonation;
+    let entity = entity_of(needed, parts).await;
+    let all = [ADMIN_ACCESS, ADMIN_IMPERSONATE, permission];
+    match standing {
+        Standing::Owner => {}
+        Standing::Operator => demand(app, actor, &TenantId::registry(), &all, None).await?,
+        Standing::Member => {
+            demand(app, actor, tenant, &[ADMIN_IMPERSONATE], None).await?;
+            demand(app, actor, tenant, &[permission], entity.as_ref()).await?;
+        }
+    }
+    // To end it is the actor's affair.
+    if permission != ADMIN_IMPERSONATE {
+        if permission == ADMIN_ACCESS {
+            return Err(Problem::forbidden(permission.action));
+        }
+        demand(app, subject, tenant, &[permission], entity.as_ref()).await?;
+    }
+    if *standing == Standing::Operator {
+        return put_on_record(needed, app, caller, parts).await;
+    }
+    Ok(())
 }
 
 async fn check_operator(app: &App, caller: &Caller, permission: Capability) -> Result<(), Problem> {
     if caller.is_limited_to_others_than(ADMIN_ACCESS.action) {
         return Err(Problem::insufficient_scope(ADMIN_ACCESS.action));
     }
-    demand(app, caller, &TenantId::registry(), &[ADMIN_ACCESS, permission], None).await
+    demand(app, &caller.principal, &TenantId::registry(), &[ADMIN_ACCESS, permission], None).await
 }
 
-/// 403 with the first of the permissions that the caller does not hold in a tenant.
+/// 403 with the first of the permissions that a principal does not hold in a tenant.
 async fn demand(
     app: &App,
-    caller: &Caller,
+    principal: &Principal,
     tenant: &TenantId,
     permissions: &[Capability],
     entity: Option<&EntityId>,
@@ -112,22 +152,18 @@ async fn demand(
         },
         ..Wanted::fresh(
             tenant,
-            std::slice::from_ref(&caller.principal),
+            std::slice::from_ref(principal),
             &resources,
             Attributes::For(&actions),
         )
     };
     let inputs = app.store.inputs_read(wanted).await?;
     let grants = inputs
-        .grants(&caller.principal)
+        .grants(principal)
         .ok_or_else(|| Problem::defect("the grants of the caller were asked for and not read"))?;
     // Of what is not there only who may read everything is told.
     let located = entity.and_then(|id| inputs.resource(id.as_str()));
-    let subject = Subject {
-        kind: caller.principal.kind.as_str(),
-        id: caller.principal.id.as_str(),
-        sent: None,
-    };
+    let subject = Subject { kind: principal.kind.as_str(), id: principal.id.as_str(), sent: None };
     for (action, permission) in actions.iter().zip(permissions) {
         let question = Question {
             subject,
@@ -162,13 +198,8 @@ async fn put_on_record(
 ) -> Result<(), Problem> {
     let request_id = parts.extensions.get::<RequestIds>().map(|ids| ids.request_id.clone());
     let arrived = parts.extensions.get::<Arrived>().map(|arrived| arrived.0);
-    let act = Act {
-        tenant_id: TenantId::registry(),
-        actor: caller.principal.clone(),
-        on_behalf_of: None,
-        at: arrived.unwrap_or_else(|| app.clock.now()),
-        request_id: request_id.unwrap_or_default(),
-    };
+    let at = arrived.unwrap_or_else(|| app.clock.now());
+    let act = caller.act(TenantId::registry(), at, request_id.unwrap_or_default());
     let details = json!({
         "accessed_tenant_id": caller.tenant_id,
         "method": needed.method.as_str(),

@@ -27,6 +27,11 @@ pub(crate) const INVALID: (&str, &str) =
 /// The same of API keys.
 pub(crate) const KEY_INVALID: (&str, &str) =
     ("api_key_invalid", "the API key is not one that is accepted here");
+/// The same of impersonations, which end.
+pub(crate) const IMPERSONATION_ENDED: (&str, &str) = (
+    "impersonation_ended",
+    "the impersonation has ended, or is not the caller's; go on as yourself",
+);
 pub(crate) const KEY_REVOKED: (&str, &str) = ("api_key_revoked", "the API key was revoked");
 pub(crate) const KEY_EXPIRED: (&str, &str) = ("api_key_expired", "the API key has expired");
 
@@ -136,6 +141,11 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, EXPIRED.0, EXPIRED.1)
     }
 
+    /// 401: there is no such impersonation, or no more.
+    pub(crate) fn impersonation_ended() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, IMPERSONATION_ENDED.0, IMPERSONATION_ENDED.1)
+    }
+
     /// 401, with the code that the authorizer gave its refusal; 403 where it is not for the credential.
     pub(crate) fn refused(code: &str) -> Self {
         let (code, detail) = match code {
@@ -144,6 +154,7 @@ impl Problem {
                 return Self::new(StatusCode::FORBIDDEN, TENANT_SUSPENDED.0, TENANT_SUSPENDED.1);
             }
             "expired" => EXPIRED,
+            "impersonation_ended" => IMPERSONATION_ENDED,
             "key_invalid" => KEY_INVALID,
             "key_revoked" => KEY_REVOKED,
             "key_expired" => KEY_EXPIRED,

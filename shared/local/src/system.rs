@@ -46,7 +46,7 @@ pub fn functions() -> Vec<(Routes, &'static str, &'static str)> {
         (
             api_keys::routes(),
             "API keys",
-            "Secrets by which programs call: made and shown once, listed, revoked, deleted.",
+            "Secrets by which programs call: made and shown once, listed, revoked, deleted; and acting as someone else.",
         ),
         (
             tenants::routes(),

@@ -62,6 +62,7 @@ pub(crate) fn attempts(things: &Things) -> Vec<Attempt> {
     all.extend(of_the_core(things));
     // Before the last, whose answer is named at random.
     all.splice(all.len() - 1..all.len() - 1, of_capabilities(things));
+    all.extend(of_impersonations());
     all
 }
 
@@ -235,4 +236,11 @@ fn of_the_core(things: &Things) -> Vec<Attempt> {
         // Last, because what is made is named at random.
         send(Method::POST, "api-keys".to_owned(), json!({"name": "Mine"})),
     ]
+}
+
+fn of_impersonations() -> [Attempt; 2] {
+    let path = |what: &str| format!("/admin/impersonate/{what}");
+    let stop = json!({"impersonation_id": "5f0c1e9a77d2b364"});
+    let start = json!({"user_id": "someone", "reason": "Ticket 789"});
+    [(Method::POST, path("stop"), Some(stop)), (Method::POST, path("start"), Some(start))]
 }

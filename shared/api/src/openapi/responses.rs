@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Body, Operation, in_other_form, limits, refer, with};
 use crate::problem::{
-    self, AUTHENTICATE, EXPIRED, FOREIGN_TENANT, INSUFFICIENT_SCOPE, INVALID, KEY_EXPIRED,
-    KEY_INVALID, KEY_REVOKED, Problem, TENANT_SUSPENDED,
+    self, AUTHENTICATE, EXPIRED, FOREIGN_TENANT, IMPERSONATION_ENDED, INSUFFICIENT_SCOPE, INVALID,
+    KEY_EXPIRED, KEY_INVALID, KEY_REVOKED, Problem, TENANT_SUSPENDED,
 };
 use crate::routes::Endpoint;
 use domain::refusal::Refusal;
@@ -147,7 +147,7 @@ pub(super) fn shared() -> Value {
     let own = [UNAUTHENTICATED, FORBIDDEN, TOO_LARGE, DEFECT, UNAVAILABLE];
     let own = own.into_iter().map(|(status, name, code, when)| {
         let further: &[(&str, &str)] = match status {
-            401 => &[EXPIRED, INVALID, KEY_EXPIRED, KEY_INVALID, KEY_REVOKED],
+            401 => &[EXPIRED, IMPERSONATION_ENDED, INVALID, KEY_EXPIRED, KEY_INVALID, KEY_REVOKED],
             403 => &[
                 (
                     INSUFFICIENT_SCOPE,
