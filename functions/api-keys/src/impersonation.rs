@@ -14,7 +14,7 @@ use domain::text::Reason;
 use futures::FutureExt;
 
 use crate::wire::ImpersonationBody;
-use crate::{caller_type, random};
+use crate::{caller_type, defect, random};
 
 pub(crate) async fn start(
     State(app): State<App>,
@@ -30,9 +30,10 @@ pub(crate) async fn start(
     caller.check_is_itself()?;
     let act = mutation.act();
     let (number, secret) = (random::<KEY_ID_BYTES>()?, random::<KEY_SECRET_BYTES>()?);
-    let token = ImpersonationText::of(act.tenant_id.clone(), number, secret).map_err(defect)?;
+    let token = ImpersonationText::of(act.tenant_id.clone(), number, secret)
+        .map_err(|refusal| defect(&refusal))?;
     let draft = ImpersonationDraft {
-        id: token.id().map_err(defect)?,
+        id: token.id().map_err(|refusal| defect(&refusal))?,
         actor: caller.principal.clone(),
         standing: caller.standing(),
         subject: Principal { kind: kind.unwrap_or_else(PrincipalType::user), id },
@@ -98,8 +99,4 @@ fn among(id: &str, own: Option<&ImpersonationId>) -> Result<ImpersonationId, Ref
         return Err(Refusal::new("must be the impersonation that the caller acts within"));
     }
     Ok(id)
-}
-
-fn defect(refusal: Refusal) -> Problem {
-    Problem::defect(refusal.reason().to_owned())
 }

@@ -59,8 +59,7 @@ async fn create(
     // It would outlast the impersonation.
     caller.check_is_itself()?;
     let (id, secret) = (random::<KEY_ID_BYTES>()?, random::<KEY_SECRET_BYTES>()?);
-    let key = KeyText::of(act.tenant_id.clone(), id, secret)
-        .map_err(|refusal| Problem::defect(refusal.reason().to_owned()))?;
+    let key = KeyText::of(act.tenant_id.clone(), id, secret).map_err(|refusal| defect(&refusal))?;
     let draft = draft(&caller, &key, act.at, fields)?;
     let change = ApiKey::create(act.tenant_id.clone(), draft, act.at);
     let location = format!("/api/v1/api-keys/{}", change.after.id);
@@ -135,6 +134,11 @@ async fn forget_once(app: &App, mutation: &Mutation, id: &ApiKeyId) -> Result<An
     let answer = Answer::ok(&json!({"status": "deleted", "api_key_id": id}));
     app.store.api_key_delete(&mutation.intent(&answer), &key.delete()).await?;
     Ok(answer)
+}
+
+/// A refusal of what was made here and not sent by anyone.
+fn defect(refusal: &Refusal) -> Problem {
+    Problem::defect(refusal.reason().to_owned())
 }
 
 /// Random bytes.
